@@ -1,0 +1,1 @@
+//! Engine.IO and Socket.IO server.
