@@ -1,0 +1,22 @@
+//! The program that load generators measure; its contract is in the README beside it.
+
+#![allow(clippy::print_stdout, reason = "load generators wait for this program's line on standard output")]
+
+use engineio::{Ack, Args, Data, Payload, Server, Socket};
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
+    let io = Server::new();
+    io.on("echo", |payload: Payload, ack: Ack| ack.send_payload(&payload));
+    io.on("join", |socket: Socket, Data(room): Data<String>, ack: Ack| {
+        if socket.join(room).is_ok() {
+            ack.send(&());
+        }
+    });
+    io.on("publish", |socket: Socket, Args((room, message)): Args<(String, Box<serde_json::value::RawValue>)>| {
+        socket.namespace().to(room).emit("msg", &message);
+    });
+    println!("listening");
+    Ok(io.listen(&format!("127.0.0.1:{port}")).await?)
+}

@@ -1,0 +1,90 @@
+//! The program that protocol test suites are pointed at; its contract is in the README beside it.
+
+#![allow(clippy::print_stdout, reason = "test suites wait for this program's line on standard output")]
+
+use std::{sync::Arc, time::Duration};
+
+use engineio::{
+    Ack, Config, Payload, Server, Socket,
+    engine::{CloseReason, Data},
+    hub::{Application, Peer, Receiver},
+    server::{Cors, Options, Service, serve_connection},
+};
+use http_body_util::Full;
+use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
+use tokio::net::TcpListener;
+
+/// A bare Engine.IO application that sends everything back.
+struct Echo;
+
+impl Application for Echo {
+    fn opened(&self, _: &Arc<Peer>, _: &http::request::Parts) -> Box<dyn Receiver> {
+        Box::new(Echo)
+    }
+}
+
+impl Receiver for Echo {
+    fn message(&self, peer: &Arc<Peer>, data: Data<'_>) {
+        match data {
+            Data::Text(text) => peer.send_text(text),
+            Data::Binary(bytes) => peer.send_binary(&bytes),
+        };
+    }
+
+    fn closed(&self, _: CloseReason) {}
+}
+
+fn socket_io(config: Config) -> Result<Server, engineio::ConfigError> {
+    let io = Server::with_config(config)?;
+    for name in ["/", "/custom"] {
+        let namespace = io.of(name);
+        namespace.on_connection(|socket: Socket| {
+            let auth: serde_json::Value = socket.auth().unwrap_or_else(|| serde_json::json!({}));
+            socket.emit("auth", &auth);
+        });
+        namespace.on("message", |socket: Socket, payload: Payload| {
+            socket.emit_payload("message-back", &payload);
+        });
+        namespace.on("message-with-ack", |payload: Payload, ack: Ack| ack.send_payload(&payload));
+    }
+    Ok(io)
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let config = Config {
+        ping_interval: Duration::from_millis(300),
+        ping_timeout: Duration::from_millis(200),
+        max_payload: 1_000_000,
+        ..Config::default()
+    };
+    let options = |path: &str| Options { path: path.into(), cors: Some(Cors::any()), ..Options::default() };
+    let io = socket_io(config)?;
+    let (limits, runtime) = (Arc::clone(io.config()), Arc::clone(io.runtime()));
+    let engine = Service::new(Arc::new(Echo), limits, runtime, options("/engine.io"));
+    let services = [engine, io.service_with(options("/socket.io"))];
+
+    let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    println!("listening on port {port}");
+    loop {
+        let (stream, remote) = listener.accept().await?;
+        let services = services.clone();
+        let route = service_fn(move |request: Request<Incoming>| {
+            let service = services.iter().find(|service| service.owns(request.uri().path())).cloned();
+            async move {
+                Ok(match service {
+                    Some(service) => service.handle(request).await,
+                    None => not_found(),
+                })
+            }
+        });
+        tokio::spawn(serve_connection(stream, remote, route));
+    }
+}
+
+fn not_found() -> Response<Full<bytes::Bytes>> {
+    let mut response = Response::default();
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

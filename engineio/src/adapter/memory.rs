@@ -1,0 +1,148 @@
+//! The rooms of one process.
+
+use std::collections::{HashMap, HashSet};
+
+use dashmap::DashMap;
+use parking_lot::RwLock;
+
+use crate::{
+    hub::{Adapter, Room, Socket, Target},
+    sid::Sid,
+};
+
+/// Sockets in a dense list, which a broadcast walks, with an index for removal.
+#[derive(Default)]
+struct Members {
+    list: Vec<Socket>,
+    index: HashMap<Sid, usize>,
+}
+
+impl Members {
+    fn insert(&mut self, socket: &Socket) {
+        let list = &mut self.list;
+        self.index.entry(*socket.id()).or_insert_with(|| {
+            list.push(socket.clone());
+            list.len() - 1
+        });
+    }
+
+    fn remove(&mut self, id: &Sid) {
+        let Some(at) = self.index.remove(id) else { return };
+        self.list.swap_remove(at);
+        if let Some(moved) = self.list.get(at) {
+            self.index.insert(*moved.id(), at);
+        }
+        if self.list.len() * 4 < self.list.capacity() {
+            self.list.shrink_to(self.list.len() * 2);
+            self.index.shrink_to(self.index.len() * 2);
+        }
+    }
+
+    fn get(&self, id: &Sid) -> Option<&Socket> {
+        self.index.get(id).and_then(|&at| self.list.get(at))
+    }
+}
+
+/// Keeps rooms in the memory of this process.
+///
+/// The room of a socket's own id is not stored: it is found through the socket.
+#[derive(Default)]
+pub struct MemoryAdapter {
+    all: RwLock<Members>,
+    rooms: DashMap<Room, Members>,
+}
+
+impl std::fmt::Debug for MemoryAdapter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "MemoryAdapter({} sockets, {} rooms)", self.len(), self.rooms.len())
+    }
+}
+
+impl MemoryAdapter {
+    /// Calls `visit` for each member of a room, the socket whose own room it is included.
+    fn for_each_in(&self, room: &str, visit: &mut dyn FnMut(&Socket)) {
+        let owner = Sid::parse(room).and_then(|id| self.socket(&id)).filter(Socket::is_in_own_room);
+        if let Some(owner) = &owner {
+            visit(owner);
+        }
+        if let Some(members) = self.rooms.get(room) {
+            members.list.iter().for_each(visit);
+        }
+    }
+
+    fn ids_in(&self, rooms: &[Room]) -> HashSet<Sid> {
+        let mut ids = HashSet::new();
+        for room in rooms {
+            self.for_each_in(room, &mut |socket| {
+                ids.insert(*socket.id());
+            });
+        }
+        ids
+    }
+}
+
+impl Adapter for MemoryAdapter {
+    fn insert(&self, socket: &Socket) {
+        self.all.write().insert(socket);
+    }
+
+    fn remove(&self, id: &Sid, rooms: &[Room]) {
+        self.all.write().remove(id);
+        for room in rooms {
+            self.leave(id, room);
+        }
+    }
+
+    fn join(&self, socket: &Socket, room: &Room) {
+        if let Some(mut members) = self.rooms.get_mut(room) {
+            members.insert(socket);
+            return;
+        }
+        self.rooms.entry(room.clone()).or_default().insert(socket);
+    }
+
+    fn leave(&self, id: &Sid, room: &str) {
+        let Some(mut members) = self.rooms.get_mut(room) else { return };
+        members.remove(id);
+        let is_empty = members.list.is_empty();
+        drop(members);
+        if is_empty {
+            self.rooms.remove_if(room, |_, members| members.list.is_empty());
+        }
+    }
+
+    fn socket(&self, id: &Sid) -> Option<Socket> {
+        self.all.read().get(id).cloned()
+    }
+
+    fn for_each(&self, target: &Target, visit: &mut dyn FnMut(&Socket)) {
+        let except = self.ids_in(&target.except);
+        let mut visit = |socket: &Socket| {
+            if except.is_empty() || !except.contains(socket.id()) {
+                visit(socket);
+            }
+        };
+        match &target.rooms[..] {
+            [] => self.all.read().list.iter().for_each(visit),
+            [room] => self.for_each_in(room, &mut visit),
+            rooms => {
+                let mut seen = HashSet::new();
+                for room in rooms {
+                    self.for_each_in(room, &mut |socket| {
+                        if seen.insert(*socket.id()) {
+                            visit(socket);
+                        }
+                    });
+                }
+            }
+        }
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        self.rooms.iter().map(|entry| entry.key().clone()).collect()
+    }
+
+    fn len(&self) -> usize {
+        self.all.read().list.len()
+    }
+}

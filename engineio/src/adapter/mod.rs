@@ -1,0 +1,5 @@
+//! Implementations of the [`Adapter`](crate::hub::Adapter) trait.
+
+mod memory;
+
+pub use memory::MemoryAdapter;

@@ -1,0 +1,148 @@
+//! Every limit and interval, with its unit and default.
+
+use std::time::Duration;
+
+/// The intervals and limits of a server.
+///
+/// Each value bounds what one client can cost; past a limit that client's packet, request or connection ends
+/// and nobody else's. The defaults of the protocol's own options are those of the reference implementation.
+///
+/// # Examples
+/// ```
+/// use std::time::Duration;
+/// use engineio::Config;
+///
+/// let config = Config { ping_interval: Duration::from_secs(10), ..Config::default() };
+/// assert!(config.validate().is_ok());
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The time between a pong (or the open) and the next ping. Default 25 s.
+    pub ping_interval: Duration,
+    /// The time a pong may take before the session ends with "ping timeout". Default 20 s.
+    pub ping_timeout: Duration,
+    /// The time an upgrade may take before its WebSocket is closed; polling goes on. Default 10 s.
+    pub upgrade_timeout: Duration,
+    /// The time from the open packet to the first CONNECT before the connection is closed. Default 45 s.
+    pub connect_timeout: Duration,
+    /// The time a polling client has to fetch the close packet of a session the server ended. Default 30 s.
+    pub close_timeout: Duration,
+    /// The time between the attachments of one binary packet. Default 10 s.
+    pub attachment_timeout: Duration,
+    /// The time within which each kilobyte of a request body must arrive. Default 10 s.
+    pub body_timeout: Duration,
+    /// The largest POST body and WebSocket message in bytes, told to the client as `maxPayload`.
+    /// The attachments of one packet together obey it as well. Default 1,000,000.
+    pub max_payload: usize,
+    /// Whether HTTP long-polling is offered. Default true.
+    pub polling: bool,
+    /// Whether WebSocket is offered. Default true.
+    pub websocket: bool,
+    /// Whether a polling session may move to WebSocket. Default true.
+    pub allow_upgrades: bool,
+    /// The binary attachments of one packet. Default 10, which the newest clients refuse to exceed as well.
+    pub max_attachments: usize,
+    /// The depth of nested arrays and objects in an event's JSON. Default 128.
+    pub max_json_depth: usize,
+    /// The arguments of one event. Default 1,000.
+    pub max_event_args: usize,
+    /// The namespaces one connection may be in. Default 64.
+    pub max_namespaces: usize,
+    /// The length of a namespace's name in bytes. Default 256.
+    pub max_namespace_bytes: usize,
+    /// The rooms one socket may be in. Default 1,024.
+    pub max_rooms: usize,
+    /// The length of a room's name in bytes. Default 256.
+    pub max_room_bytes: usize,
+    /// The bytes waiting to be written to one connection. Default 1 MiB.
+    pub max_queued_bytes: usize,
+    /// The packets waiting to be written to one connection. Default 4,096.
+    pub max_queued_packets: usize,
+    /// The events of one socket waiting for its listener. Default 1,024.
+    pub max_waiting_events: usize,
+    /// The acknowledgements one socket may owe the server. Default 1,024.
+    pub max_pending_acks: usize,
+    /// The frames one WebSocket message may be split into, empty ones counted. Default 16,384.
+    pub max_fragments: usize,
+    /// The packets of one polling response; python-engineio drops the connection past 16. Default 16.
+    pub max_packets_per_poll: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            ping_interval: Duration::from_secs(25),
+            ping_timeout: Duration::from_secs(20),
+            upgrade_timeout: Duration::from_secs(10),
+            connect_timeout: Duration::from_secs(45),
+            close_timeout: Duration::from_secs(30),
+            attachment_timeout: Duration::from_secs(10),
+            body_timeout: Duration::from_secs(10),
+            max_payload: 1_000_000,
+            polling: true,
+            websocket: true,
+            allow_upgrades: true,
+            max_attachments: 10,
+            max_json_depth: 128,
+            max_event_args: 1_000,
+            max_namespaces: 64,
+            max_namespace_bytes: 256,
+            max_rooms: 1_024,
+            max_room_bytes: 256,
+            max_queued_bytes: 1 << 20,
+            max_queued_packets: 4_096,
+            max_waiting_events: 1_024,
+            max_pending_acks: 1_024,
+            max_fragments: 16_384,
+            max_packets_per_poll: 16,
+        }
+    }
+}
+
+/// A setting that no server can work with.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("`{setting}` must be {wanted}")]
+pub struct ConfigError {
+    setting: &'static str,
+    wanted: &'static str,
+}
+
+impl Config {
+    /// Checks that the values make sense together.
+    ///
+    /// # Errors
+    /// Names the first setting that does not, and what it must be.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let rules = [
+            (self.polling || self.websocket, "websocket", "on when polling is off"),
+            (!self.ping_interval.is_zero(), "ping_interval", "longer than zero"),
+            (!self.ping_timeout.is_zero(), "ping_timeout", "longer than zero"),
+            (!self.connect_timeout.is_zero(), "connect_timeout", "longer than zero"),
+            (self.max_payload >= 128, "max_payload", "at least 128 bytes"),
+            (self.max_queued_packets > 0, "max_queued_packets", "at least 1"),
+            (self.max_packets_per_poll > 0, "max_packets_per_poll", "at least 1"),
+            (self.max_json_depth > 0, "max_json_depth", "at least 1"),
+        ];
+        match rules.into_iter().find(|(holds, ..)| !holds) {
+            Some((_, setting, wanted)) => Err(ConfigError { setting, wanted }),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_valid() {
+        assert_eq!(Config::default().validate(), Ok(()));
+    }
+
+    #[test]
+    fn a_senseless_value_is_named() {
+        let config = Config { polling: false, websocket: false, ..Config::default() };
+        let error = config.validate().expect_err("no transport is left");
+        assert_eq!(error.to_string(), "`websocket` must be on when polling is off");
+    }
+}

@@ -1,0 +1,257 @@
+//! The query of an Engine.IO request, the open packet and the error answers.
+
+use std::borrow::Cow;
+
+use crate::{config::Config, sid::Sid};
+
+/// How packets travel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Transport {
+    /// HTTP long-polling.
+    Polling,
+    /// WebSocket.
+    Websocket,
+}
+
+impl Transport {
+    /// The name used in the `transport` parameter.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Transport::Polling => "polling",
+            Transport::Websocket => "websocket",
+        }
+    }
+}
+
+/// Why a request is refused before it reaches a session, with the numbers of the reference implementation.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RequestError {
+    /// Code 0: `transport` is missing, unknown or switched off.
+    #[error("Transport unknown")]
+    UnknownTransport,
+    /// Code 1: no session has this `sid`.
+    #[error("Session ID unknown")]
+    UnknownSid,
+    /// Code 2: a handshake by another method than GET.
+    #[error("Bad handshake method")]
+    BadHandshakeMethod,
+    /// Code 3: anything else that is wrong with the request.
+    #[error("Bad request")]
+    BadRequest,
+    /// Code 4: the application refused the request; status 403 over HTTP.
+    #[error("{0}")]
+    Forbidden(String),
+    /// Code 5: `EIO` is not 4.
+    #[error("Unsupported protocol version")]
+    UnsupportedVersion,
+}
+
+impl RequestError {
+    /// The number in the answer's `code`.
+    #[must_use]
+    pub fn code(&self) -> u8 {
+        match self {
+            RequestError::UnknownTransport => 0,
+            RequestError::UnknownSid => 1,
+            RequestError::BadHandshakeMethod => 2,
+            RequestError::BadRequest => 3,
+            RequestError::Forbidden(_) => 4,
+            RequestError::UnsupportedVersion => 5,
+        }
+    }
+
+    /// The HTTP status of the answer to a polling request.
+    #[must_use]
+    pub fn status(&self) -> u16 {
+        if self.code() == 4 { 403 } else { 400 }
+    }
+
+    /// The JSON body of the answer to a polling request: `{"code":…,"message":…}`.
+    #[must_use]
+    pub fn body(&self) -> String {
+        serde_json::json!({ "code": self.code(), "message": self.to_string() }).to_string()
+    }
+}
+
+/// The parameters of the request's query that the engine reads.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query<'a> {
+    /// `EIO`, the protocol version.
+    pub version: Option<Cow<'a, str>>,
+    /// `transport`.
+    pub transport: Option<Cow<'a, str>>,
+    /// `sid`, absent in a handshake.
+    pub sid: Option<Cow<'a, str>>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads a query string; of a repeated parameter the first counts.
+    #[must_use]
+    pub fn parse(query: &'a str) -> Self {
+        let mut parsed = Self::default();
+        for (name, value) in pairs(query) {
+            let slot = match name.as_ref() {
+                "EIO" => &mut parsed.version,
+                "transport" => &mut parsed.transport,
+                "sid" => &mut parsed.sid,
+                _ => continue,
+            };
+            slot.get_or_insert(value);
+        }
+        parsed
+    }
+
+    /// The transport that was asked for.
+    ///
+    /// # Errors
+    /// It is missing, unknown, or switched off by `config`.
+    pub fn transport(&self, config: &Config) -> Result<Transport, RequestError> {
+        match self.transport.as_deref() {
+            Some("polling") if config.polling => Ok(Transport::Polling),
+            Some("websocket") if config.websocket => Ok(Transport::Websocket),
+            _ => Err(RequestError::UnknownTransport),
+        }
+    }
+
+    /// Checks the protocol version of a handshake.
+    ///
+    /// # Errors
+    /// It is missing or not 4.
+    pub fn check_version(&self) -> Result<(), RequestError> {
+        match self.version.as_deref() {
+            Some("4") => Ok(()),
+            _ => Err(RequestError::UnsupportedVersion),
+        }
+    }
+}
+
+/// The name-value pairs of a query string, percent-decoded; `+` is a space.
+pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+        (decode_component(name), decode_component(value))
+    })
+}
+
+/// Undoes percent-encoding; what is no valid escape stays as it is, invalid UTF-8 becomes U+FFFD.
+fn decode_component(text: &str) -> Cow<'_, str> {
+    if !text.contains(['%', '+']) {
+        return Cow::Borrowed(text);
+    }
+    let bytes = text.as_bytes();
+    let mut out = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        match (byte, escape(bytes, at)) {
+            (b'%', Some(decoded)) => {
+                out.push(decoded);
+                at += 2;
+            }
+            (b'+', _) => out.push(b' '),
+            _ => out.push(byte),
+        }
+        at += 1;
+    }
+    Cow::Owned(String::from_utf8_lossy(&out).into_owned())
+}
+
+/// The byte written as two hexadecimal digits after position `at`.
+fn escape(bytes: &[u8], at: usize) -> Option<u8> {
+    let digit = |offset: usize| char::from(*bytes.get(at + offset)?).to_digit(16);
+    u8::try_from(digit(1)? * 16 + digit(2)?).ok()
+}
+
+/// The open packet's text, type digit included, with exactly the keys of the specification.
+#[must_use]
+pub fn open_packet(sid: &Sid, transport: Transport, config: &Config) -> String {
+    let upgradable = transport == Transport::Polling && config.allow_upgrades && config.websocket;
+    let upgrades = if upgradable { r#"["websocket"]"# } else { "[]" };
+    format!(
+        r#"0{{"sid":"{sid}","upgrades":{upgrades},"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
+        config.ping_interval.as_millis(),
+        config.ping_timeout.as_millis(),
+        config.max_payload,
+    )
+}
+
+/// Tells whether a header value has only the characters HTTP allows there: tab, printable ASCII, and bytes
+/// from 0x80.
+#[must_use]
+pub fn is_valid_header_value(value: &[u8]) -> bool {
+    value.iter().all(|&byte| byte == b'\t' || (byte >= b' ' && byte != 0x7f))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_query_is_percent_decoded_and_the_first_value_counts() {
+        let query = Query::parse("EIO=4&transport=poll%69ng&sid=a%2Bb&sid=other&t=x");
+        assert_eq!(query.version.as_deref(), Some("4"));
+        assert_eq!(query.transport.as_deref(), Some("polling"));
+        assert_eq!(query.sid.as_deref(), Some("a+b"));
+    }
+
+    #[test]
+    fn values_keep_characters_that_separate_pairs() {
+        let decoded: Vec<_> = pairs("a=%26a&%26=%3D%3Fa&b=1+2&c=%zz&d").collect();
+        let wanted = [("a", "&a"), ("&", "=?a"), ("b", "1 2"), ("c", "%zz"), ("d", "")];
+        assert_eq!(decoded, wanted.map(|(name, value)| (name.into(), value.into())));
+    }
+
+    #[test]
+    fn only_known_transports_that_are_on_are_accepted() {
+        let transport = |query: &str, config: &Config| Query::parse(query).transport(config);
+        let config = Config::default();
+        assert_eq!(transport("transport=polling", &config), Ok(Transport::Polling));
+        assert_eq!(transport("transport=websocket", &config), Ok(Transport::Websocket));
+        for query in ["", "transport", "transport=", "transport=constructor", "transport=__proto__"] {
+            assert_eq!(transport(query, &config), Err(RequestError::UnknownTransport), "{query}");
+        }
+        let config = Config { polling: false, ..config };
+        assert_eq!(transport("transport=polling", &config), Err(RequestError::UnknownTransport));
+    }
+
+    #[test]
+    fn only_version_four_is_spoken() {
+        assert_eq!(Query::parse("EIO=4").check_version(), Ok(()));
+        for query in ["", "EIO=3", "EIO=abc", "EIO"] {
+            let result = Query::parse(query).check_version();
+            assert_eq!(result, Err(RequestError::UnsupportedVersion), "{query}");
+        }
+    }
+
+    #[test]
+    fn the_open_packet_has_exactly_the_keys_of_the_specification() {
+        let sid = Sid::from_bytes([0; 15]);
+        let text = open_packet(&sid, Transport::Polling, &Config::default());
+        assert_eq!(
+            text,
+            r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
+        );
+    }
+
+    #[test]
+    fn no_upgrade_is_offered_where_none_can_follow() {
+        let sid = Sid::from_bytes([0; 15]);
+        let on = Config::default();
+        let cases = [
+            (Transport::Websocket, on.clone()),
+            (Transport::Polling, Config { allow_upgrades: false, ..on.clone() }),
+            (Transport::Polling, Config { websocket: false, ..on }),
+        ];
+        for (transport, config) in cases {
+            assert!(open_packet(&sid, transport, &config).contains(r#""upgrades":[]"#));
+        }
+    }
+
+    #[test]
+    fn error_answers_have_numeric_codes() {
+        assert_eq!(RequestError::UnknownSid.body(), r#"{"code":1,"message":"Session ID unknown"}"#);
+        assert_eq!(RequestError::UnknownSid.status(), 400);
+        assert_eq!(RequestError::Forbidden("no".into()).body(), r#"{"code":4,"message":"no"}"#);
+        assert_eq!(RequestError::Forbidden("no".into()).status(), 403);
+    }
+}

@@ -1,0 +1,395 @@
+//! The life of one Engine.IO session as a state machine.
+//!
+//! ```text
+//!              GET without sid                       UpgradeOpened
+//!   (handshake) ──────────────> OPEN, polling ──────────────────────> probing
+//!        │                       │    ^   ^                              │ ProbePacket "2probe"
+//!        │ WebSocket             │    │   └── UpgradeLost, time-out ─────┤
+//!        v                       │    │                                  v
+//!   OPEN, WebSocket <────────────┼────┼────── ProbePacket "5" ──────── probed
+//!        │                       │    │
+//!        │ Close                 │ Close, no poll waiting
+//!        v                       v
+//!     CLOSED <── next poll ── CLOSING <── (a close during an upgrade waits for the upgrade's end)
+//! ```
+//!
+//! Time and every event come in as arguments; what is to be done comes out as an [`Action`]. A client's fault is
+//! a [`CloseReason`], never an error and never a panic.
+
+use std::{
+    borrow::Cow,
+    fmt,
+    time::{Duration, Instant},
+};
+
+use super::{handshake::Transport, packet::Packet};
+use crate::config::Config;
+
+/// Why a session ended; prints the reference implementation's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// The client misused or broke the transport.
+    TransportError,
+    /// The client left.
+    TransportClose,
+    /// The server closed the session.
+    ForcedClose,
+    /// A ping was not answered in time.
+    PingTimeout,
+    /// The client sent something that cannot be read.
+    ParseError,
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            CloseReason::TransportError => "transport error",
+            CloseReason::TransportClose => "transport close",
+            CloseReason::ForcedClose => "forced close",
+            CloseReason::PingTimeout => "ping timeout",
+            CloseReason::ParseError => "parse error",
+        })
+    }
+}
+
+/// A message of the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Data<'a> {
+    /// Text.
+    Text(&'a str),
+    /// Bytes.
+    Binary(Cow<'a, [u8]>),
+}
+
+/// What happened to a session.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Input<'a> {
+    /// A packet came over the session's transport.
+    Packet(Packet<'a>),
+    /// A GET arrived.
+    PollOpened,
+    /// The waiting GET was answered.
+    PollAnswered,
+    /// The waiting GET was cut off by the client.
+    PollAborted,
+    /// A POST arrived.
+    PostOpened,
+    /// The POST was read to its end.
+    PostEnded,
+    /// A WebSocket with this session's id arrived.
+    UpgradeOpened,
+    /// A packet came over the WebSocket that is not yet the session's transport.
+    ProbePacket(Packet<'a>),
+    /// The WebSocket that is not yet the session's transport is gone.
+    UpgradeLost,
+    /// The session's transport is gone.
+    TransportLost(CloseReason),
+    /// The server wants the session to end.
+    Close,
+    /// Nothing but time passed.
+    Tick,
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Action<'a> {
+    /// Nothing.
+    None,
+    /// Give the message to the application.
+    Deliver(Data<'a>),
+    /// Send a ping packet.
+    SendPing,
+    /// Answer the request with [`BadRequest`](super::RequestError::BadRequest), or close the WebSocket that
+    /// asked; the session is unharmed.
+    Refuse,
+    /// Send `3probe` on the upgrading WebSocket and end the waiting GET.
+    AnswerProbe,
+    /// End the waiting GET with a noop, as an upgrade is going on.
+    ReleasePoll,
+    /// The upgrading WebSocket is the session's transport from now on.
+    Switch,
+    /// Close the upgrading WebSocket; the session goes on over polling.
+    DropUpgrade,
+    /// The session has ended for the application; the next poll will fetch the close packet.
+    AwaitLastPoll,
+    /// Answer this poll with what is waiting and a close packet, then forget the session.
+    Farewell,
+    /// The session has ended: tell the client if it can still hear, then forget the session.
+    Close(CloseReason),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The application closed the session while an upgrade was going on.
+    ClosingAfterUpgrade,
+    Closing {
+        until: Instant,
+    },
+    Closed,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Upgrade {
+    None,
+    Probing { until: Instant },
+    Probed { until: Instant },
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heartbeat {
+    PingAt(Instant),
+    PongUntil(Instant),
+}
+
+/// The state of one session.
+#[derive(Clone, Debug)]
+pub struct Session {
+    phase: Phase,
+    transport: Transport,
+    upgrade: Upgrade,
+    heartbeat: Heartbeat,
+    polling: bool,
+    posting: bool,
+}
+
+impl Session {
+    /// A session that was opened over `transport`.
+    #[must_use]
+    pub fn new(transport: Transport, config: &Config, now: Instant) -> Self {
+        Self {
+            phase: Phase::Open,
+            transport,
+            upgrade: Upgrade::None,
+            heartbeat: Heartbeat::PingAt(now + config.ping_interval),
+            polling: false,
+            posting: false,
+        }
+    }
+
+    /// The transport in use.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.transport
+    }
+
+    /// Whether messages may still be sent and received.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Whether nothing can happen to this session any more.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.phase == Phase::Closed
+    }
+
+    /// Whether a WebSocket is on its way to become the transport.
+    #[must_use]
+    pub fn is_upgrading(&self) -> bool {
+        self.upgrade != Upgrade::None
+    }
+
+    /// Whether a GET is waiting for packets.
+    #[must_use]
+    pub fn is_polling(&self) -> bool {
+        self.polling
+    }
+
+    /// When [`Input::Tick`] is due; `None` for a closed session.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        let heartbeat = match self.heartbeat {
+            Heartbeat::PingAt(at) | Heartbeat::PongUntil(at) => at,
+        };
+        match (self.phase, self.upgrade) {
+            (Phase::Closed, _) => None,
+            (Phase::Closing { until }, _) => Some(until),
+            (_, Upgrade::Probing { until } | Upgrade::Probed { until }) => Some(until.min(heartbeat)),
+            (_, Upgrade::None) => Some(heartbeat),
+        }
+    }
+
+    /// Takes in what happened at `now` and tells what is to be done.
+    pub fn handle<'a>(&mut self, input: Input<'a>, config: &Config, now: Instant) -> Action<'a> {
+        if self.phase == Phase::Closed {
+            return self.handle_closed(&input);
+        }
+        match input {
+            Input::Packet(packet) => self.on_packet(packet, config, now),
+            Input::PollOpened => self.on_poll(),
+            Input::PollAnswered => {
+                self.polling = false;
+                Action::None
+            }
+            Input::PollAborted => {
+                self.polling = false;
+                self.close(CloseReason::TransportError)
+            }
+            Input::PostOpened => self.on_post(),
+            Input::PostEnded => {
+                self.posting = false;
+                Action::None
+            }
+            Input::UpgradeOpened => self.on_upgrade(config, now),
+            Input::ProbePacket(packet) => self.on_probe(&packet, config, now),
+            Input::UpgradeLost => self.end_upgrade(config, now, Action::None),
+            Input::TransportLost(reason) => self.close(reason),
+            Input::Close => self.on_close(config, now),
+            Input::Tick => self.on_tick(config, now),
+        }
+    }
+
+    /// A closed session refuses newcomers and ignores the rest.
+    fn handle_closed<'a>(&self, input: &Input<'_>) -> Action<'a> {
+        match input {
+            Input::PollOpened | Input::PostOpened | Input::UpgradeOpened => Action::Refuse,
+            Input::ProbePacket(_) => Action::DropUpgrade,
+            Input::Packet(_)
+            | Input::PollAnswered
+            | Input::PollAborted
+            | Input::PostEnded
+            | Input::UpgradeLost
+            | Input::TransportLost(_)
+            | Input::Close
+            | Input::Tick => Action::None,
+        }
+    }
+
+    fn on_packet<'a>(&mut self, packet: Packet<'a>, config: &Config, now: Instant) -> Action<'a> {
+        if self.phase != Phase::Open {
+            return match packet {
+                Packet::Close => self.close(CloseReason::TransportClose),
+                _ => Action::None,
+            };
+        }
+        match packet {
+            Packet::Message(text) => Action::Deliver(Data::Text(text)),
+            Packet::Binary(bytes) => Action::Deliver(Data::Binary(bytes)),
+            Packet::Pong(_) => {
+                // Only the pong that is owed re-arms the ping; a flood of others changes nothing.
+                if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
+                    self.heartbeat = Heartbeat::PingAt(now + config.ping_interval);
+                }
+                Action::None
+            }
+            // In protocol 4 only the server pings.
+            Packet::Ping(_) => self.close(CloseReason::TransportError),
+            Packet::Close => self.close(CloseReason::TransportClose),
+            Packet::Open(_) | Packet::Upgrade | Packet::Noop => Action::None,
+        }
+    }
+
+    fn on_poll<'a>(&mut self) -> Action<'a> {
+        if self.transport == Transport::Websocket {
+            return Action::Refuse;
+        }
+        if self.polling {
+            return self.close(CloseReason::TransportError);
+        }
+        if matches!(self.phase, Phase::Closing { .. }) {
+            self.phase = Phase::Closed;
+            return Action::Farewell;
+        }
+        self.polling = true;
+        match self.upgrade {
+            Upgrade::Probed { .. } => Action::ReleasePoll,
+            Upgrade::None | Upgrade::Probing { .. } => Action::None,
+        }
+    }
+
+    fn on_post<'a>(&mut self) -> Action<'a> {
+        if self.transport == Transport::Websocket {
+            return Action::Refuse;
+        }
+        if self.posting {
+            return self.close(CloseReason::TransportError);
+        }
+        self.posting = true;
+        Action::None
+    }
+
+    fn on_upgrade<'a>(&mut self, config: &Config, now: Instant) -> Action<'a> {
+        let free = self.transport == Transport::Polling && self.upgrade == Upgrade::None;
+        if !free || self.phase != Phase::Open || !config.allow_upgrades {
+            return Action::Refuse;
+        }
+        self.upgrade = Upgrade::Probing { until: now + config.upgrade_timeout };
+        Action::None
+    }
+
+    fn on_probe<'a>(&mut self, packet: &Packet<'_>, config: &Config, now: Instant) -> Action<'a> {
+        match (self.upgrade, packet) {
+            (Upgrade::Probing { until }, Packet::Ping("probe")) => {
+                self.upgrade = Upgrade::Probed { until };
+                Action::AnswerProbe
+            }
+            (Upgrade::Probed { .. }, Packet::Upgrade) => {
+                self.transport = Transport::Websocket;
+                self.upgrade = Upgrade::None;
+                // A pong may have been on its way over the old transport: it gets its full time again.
+                if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
+                    self.heartbeat = Heartbeat::PongUntil(now + config.ping_timeout);
+                }
+                Action::Switch
+            }
+            _ => self.end_upgrade(config, now, Action::DropUpgrade),
+        }
+    }
+
+    /// Forgets the upgrade; a close that waited for it goes on over polling, found by the next tick.
+    fn end_upgrade<'a>(&mut self, config: &Config, now: Instant, action: Action<'a>) -> Action<'a> {
+        self.upgrade = Upgrade::None;
+        if self.phase == Phase::ClosingAfterUpgrade {
+            // A poll that is already waiting is told at the next tick; otherwise the client is given time.
+            let grace = if self.polling { Duration::ZERO } else { config.close_timeout };
+            self.phase = Phase::Closing { until: now + grace };
+        }
+        action
+    }
+
+    fn on_close<'a>(&mut self, config: &Config, now: Instant) -> Action<'a> {
+        if self.phase != Phase::Open {
+            // A second call after the switch completes a close that waited for it.
+            let switched = self.transport == Transport::Websocket;
+            return if switched { self.close(CloseReason::ForcedClose) } else { Action::None };
+        }
+        if self.upgrade != Upgrade::None {
+            self.phase = Phase::ClosingAfterUpgrade;
+            return Action::AwaitLastPoll;
+        }
+        if self.transport == Transport::Websocket || self.polling {
+            return self.close(CloseReason::ForcedClose);
+        }
+        self.phase = Phase::Closing { until: now + config.close_timeout };
+        Action::AwaitLastPoll
+    }
+
+    fn on_tick<'a>(&mut self, config: &Config, now: Instant) -> Action<'a> {
+        if let Phase::Closing { until } = self.phase {
+            return if now >= until { self.close(CloseReason::ForcedClose) } else { Action::None };
+        }
+        if let Upgrade::Probing { until } | Upgrade::Probed { until } = self.upgrade
+            && now >= until
+        {
+            return self.end_upgrade(config, now, Action::DropUpgrade);
+        }
+        match self.heartbeat {
+            Heartbeat::PingAt(at) if now >= at => {
+                self.heartbeat = Heartbeat::PongUntil(now + config.ping_timeout);
+                Action::SendPing
+            }
+            Heartbeat::PongUntil(until) if now >= until => self.close(CloseReason::PingTimeout),
+            Heartbeat::PingAt(_) | Heartbeat::PongUntil(_) => Action::None,
+        }
+    }
+
+    fn close<'a>(&mut self, reason: CloseReason) -> Action<'a> {
+        self.phase = Phase::Closed;
+        Action::Close(reason)
+    }
+}
+
+#[cfg(test)]
+mod tests;

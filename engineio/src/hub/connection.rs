@@ -1,0 +1,238 @@
+//! One connection of a Socket.IO client: from engine messages to sockets.
+
+use std::{
+    sync::Arc,
+    task::{Context, Waker},
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+
+use super::{
+    dispatch::InTurns,
+    encode,
+    handshake::Handshake,
+    middleware::{ConnectError, Middleware},
+    namespace::Namespace,
+    peer::{Peer, Receiver},
+    reason::DisconnectReason,
+    runtime::BoxFuture,
+    server::Namespaces,
+    socket::Socket,
+};
+use crate::{
+    config::Config,
+    engine::{CloseReason, Data},
+    socketio::{AckReply, Client, ClientAction, Fault, Packet, PacketType},
+};
+
+/// The Socket.IO side of one session.
+pub(crate) struct Connection(Arc<Inner>);
+
+struct Inner {
+    config: Arc<Config>,
+    namespaces: Arc<Namespaces>,
+    handshake: Arc<Handshake>,
+    state: Mutex<State>,
+}
+
+struct State {
+    client: Client,
+    sockets: Vec<Socket>,
+    closed: bool,
+    /// Why the server is closing the connection, if it is.
+    closing: Option<DisconnectReason>,
+}
+
+impl Connection {
+    pub(crate) fn new(peer: &Arc<Peer>, namespaces: Arc<Namespaces>, handshake: Handshake) -> Self {
+        let config = Arc::clone(peer.config());
+        let client = Client::new(&config, peer.runtime().now());
+        let state = State { client, sockets: Vec::new(), closed: false, closing: None };
+        Self(Arc::new(Inner {
+            config,
+            namespaces,
+            handshake: Arc::new(handshake),
+            state: Mutex::new(state),
+        }))
+    }
+}
+
+impl Receiver for Connection {
+    fn message(&self, peer: &Arc<Peer>, data: Data<'_>) {
+        let inner = &self.0;
+        let now = peer.runtime().now();
+        match data {
+            Data::Text(text) => {
+                let action = inner.state.lock().client.text(text, &inner.config, now);
+                if action == ClientAction::None {
+                    // Attachments may be awaited from now on.
+                    peer.rearm();
+                }
+                inner.act(peer, action);
+            }
+            Data::Binary(bytes) => {
+                let action = inner.state.lock().client.binary(bytes, &inner.config, now);
+                inner.act(peer, action);
+            }
+        }
+    }
+
+    fn closed(&self, reason: CloseReason) {
+        let (sockets, closing) = {
+            let mut state = self.0.state.lock();
+            state.closed = true;
+            (std::mem::take(&mut state.sockets), state.closing)
+        };
+        let reason = match (reason, closing) {
+            (CloseReason::ForcedClose, Some(reason)) => reason,
+            (CloseReason::ForcedClose, None) => DisconnectReason::ForcedServerClose,
+            (reason, _) => DisconnectReason::Transport(reason),
+        };
+        for socket in sockets {
+            socket.gone(reason);
+        }
+    }
+
+    fn deadline(&self) -> Option<Instant> {
+        self.0.state.lock().client.deadline()
+    }
+
+    fn tick(&self, peer: &Arc<Peer>, now: Instant) {
+        let fault = self.0.state.lock().client.tick(now);
+        if let Some(fault) = fault {
+            self.0.violation(peer, &fault);
+        }
+    }
+}
+
+impl Inner {
+    fn act(self: &Arc<Self>, peer: &Arc<Peer>, action: ClientAction<'_>) {
+        match action {
+            ClientAction::None => {}
+            ClientAction::Connect(packet) => self.connect(peer, &packet),
+            ClientAction::Packet(packet) => self.deliver(peer, &packet, &[]),
+            ClientAction::Complete(text, attachments) => match Packet::decode(&text, &self.config) {
+                Ok(packet) => self.deliver(peer, &packet, &attachments),
+                Err(error) => self.violation(peer, &error.into()),
+            },
+            ClientAction::Disconnect(packet) => {
+                if let Some(socket) = self.take_socket(packet.namespace) {
+                    socket.gone(DisconnectReason::ClientNamespaceDisconnect);
+                }
+            }
+            ClientAction::Close(fault) => self.violation(peer, &fault),
+        }
+    }
+
+    /// Closes the connection of a client that broke the protocol or a limit.
+    fn violation(&self, peer: &Arc<Peer>, fault: &Fault) {
+        tracing::debug!(%fault, "closing a connection");
+        if let Fault::Decode(_) | Fault::Assembly(_) = fault {
+            self.state.lock().closing = Some(DisconnectReason::Transport(CloseReason::ParseError));
+        }
+        peer.close();
+    }
+
+    fn deliver(&self, peer: &Arc<Peer>, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
+        // The socket may have left while attachments were on their way.
+        let Some(socket) = self.socket(packet.namespace) else { return };
+        match (packet.kind, packet.id) {
+            (PacketType::Event | PacketType::BinaryEvent, _) => {
+                if socket.receive(packet, attachments).is_err() {
+                    self.violation(peer, &Fault::TooManyEvents);
+                }
+            }
+            (PacketType::Ack | PacketType::BinaryAck, Some(id)) => {
+                socket.answer(id, AckReply { data: packet.data.to_owned(), attachments: attachments.to_vec() });
+            }
+            _ => {}
+        }
+    }
+
+    fn socket(&self, namespace: &str) -> Option<Socket> {
+        let state = self.state.lock();
+        state.sockets.iter().find(|socket| socket.namespace().name() == namespace).cloned()
+    }
+
+    fn take_socket(&self, namespace: &str) -> Option<Socket> {
+        let mut state = self.state.lock();
+        let at = state.sockets.iter().position(|socket| socket.namespace().name() == namespace)?;
+        Some(state.sockets.swap_remove(at))
+    }
+
+    fn connect(self: &Arc<Self>, peer: &Arc<Peer>, packet: &Packet<'_>) {
+        let Some(namespace) = self.namespaces.get(packet.namespace) else {
+            let error = ConnectError::new("Invalid namespace");
+            peer.send(encode::connect_error(packet.namespace, &error), false);
+            return;
+        };
+        let begun = self.state.lock().client.begin(packet.namespace, &self.config);
+        if let Err(fault) = begun {
+            let error = ConnectError::new(fault.to_string());
+            peer.send(encode::connect_error(packet.namespace, &error), false);
+            return self.violation(peer, &fault);
+        }
+        let connection = Arc::downgrade(self);
+        let leave = move |name: &str| {
+            if let Some(connection) = connection.upgrade() {
+                connection.state.lock().client.leave(name);
+                connection.take_socket(name);
+            }
+        };
+        let handshake = Arc::clone(&self.handshake);
+        let middlewares = namespace.middlewares();
+        let socket =
+            Socket::new(Arc::clone(peer), namespace, handshake, packet.data, Box::new(leave));
+        if middlewares.is_empty() {
+            return self.let_in(&socket);
+        }
+        let mut asked: BoxFuture<'static, ()> = Box::pin(Arc::clone(self).ask(middlewares, socket));
+        if asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            let runtime = peer.runtime();
+            runtime.spawn(Box::pin(InTurns { runtime: Arc::clone(runtime), future: asked }));
+        }
+    }
+
+    async fn ask(self: Arc<Self>, middlewares: Vec<Middleware>, socket: Socket) {
+        for middleware in middlewares {
+            if let Err(error) = middleware(socket.clone()).await {
+                return self.refuse(&socket, &error);
+            }
+            if self.state.lock().closed {
+                socket.detach();
+                return;
+            }
+        }
+        self.let_in(&socket);
+    }
+
+    fn refuse(&self, socket: &Socket, error: &ConnectError) {
+        socket.detach();
+        let name = socket.namespace().name();
+        let mut state = self.state.lock();
+        if state.closed {
+            return;
+        }
+        state.client.refuse(name);
+        drop(state);
+        socket.peer().send(encode::connect_error(name, error), false);
+    }
+
+    fn let_in(&self, socket: &Socket) {
+        let namespace: &Namespace = socket.namespace();
+        {
+            let mut state = self.state.lock();
+            // The connection may have been lost while a middleware was waiting.
+            if state.closed || !socket.let_in() {
+                drop(state);
+                socket.detach();
+                return;
+            }
+            state.client.accept(namespace.name());
+            state.sockets.push(socket.clone());
+        }
+        socket.peer().send(encode::connect(namespace.name(), socket.id()), false);
+        socket.announce();
+    }
+}

@@ -1,0 +1,180 @@
+//! Socket.IO packets from the server, encoded for all transports.
+
+use bytes::Bytes;
+use serde::Serialize;
+
+use super::{
+    args::{ArgsError, Payload, write_args},
+    encoded::Encoded,
+    middleware::ConnectError,
+};
+use crate::{
+    sid::Sid,
+    socketio::{AckId, PacketType, encode_head, is_reserved},
+};
+
+/// Why an event cannot be sent to anyone.
+#[derive(Debug, thiserror::Error)]
+pub enum EmitError {
+    /// The name has a meaning of its own in the client library.
+    #[error("the event name {0:?} is reserved for the library")]
+    Reserved(String),
+    /// The arguments have no JSON form.
+    #[error("the arguments have no JSON form: {0}")]
+    Args(#[from] ArgsError),
+}
+
+/// What follows an event's name, or fills an answer.
+pub(crate) trait WriteArgs {
+    /// Appends the arguments, each after a comma if `separate`.
+    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), ArgsError>;
+}
+
+/// Arguments that serde writes.
+pub(crate) struct Typed<'a, T: ?Sized>(pub(crate) &'a T);
+
+impl<T: Serialize + ?Sized> WriteArgs for Typed<'_, T> {
+    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), ArgsError> {
+        write_args(self.0, separate, out, attachments)
+    }
+}
+
+impl WriteArgs for Payload {
+    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), ArgsError> {
+        if separate && !self.json().is_empty() {
+            out.push(b',');
+        }
+        out.extend_from_slice(self.json().as_bytes());
+        attachments.extend_from_slice(self.attachments());
+        Ok(())
+    }
+}
+
+/// Encodes an event.
+pub(crate) fn event(
+    namespace: &str,
+    id: Option<AckId>,
+    name: &str,
+    args: &impl WriteArgs,
+) -> Result<Encoded, EmitError> {
+    if is_reserved(name) {
+        return Err(EmitError::Reserved(name.to_owned()));
+    }
+    let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
+        out.push(b'[');
+        serde_json::to_writer(&mut *out, name)?;
+        args.write(true, out, attachments)?;
+        out.push(b']');
+        Ok(())
+    };
+    Ok(packet(PacketType::Event, PacketType::BinaryEvent, namespace, id, write)?)
+}
+
+/// Encodes an answer.
+pub(crate) fn ack(namespace: &str, id: AckId, args: &impl WriteArgs) -> Result<Encoded, ArgsError> {
+    let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
+        out.push(b'[');
+        args.write(false, out, attachments)?;
+        out.push(b']');
+        Ok(())
+    };
+    packet(PacketType::Ack, PacketType::BinaryAck, namespace, Some(id), write)
+}
+
+/// Encodes a packet as `plain`, or as `binary` if its arguments turn out to have attachments.
+fn packet(
+    plain: PacketType,
+    binary: PacketType,
+    namespace: &str,
+    id: Option<AckId>,
+    write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), ArgsError>,
+) -> Result<Encoded, ArgsError> {
+    let mut attachments = Vec::new();
+    let mut out = message();
+    encode_head(plain, 0, namespace, id, &mut out);
+    let head = out.len();
+    write(&mut out, &mut attachments)?;
+    if attachments.is_empty() {
+        return Ok(Encoded::from_buffer(out, &[]));
+    }
+    let mut with_count = message();
+    encode_head(binary, attachments.len(), namespace, id, &mut with_count);
+    with_count.extend_from_slice(&out[head..]);
+    Ok(Encoded::from_buffer(with_count, &attachments))
+}
+
+/// A buffer that begins an Engine.IO message.
+fn message() -> Vec<u8> {
+    let mut out = Encoded::buffer();
+    out.push(b'4');
+    out
+}
+
+/// Encodes the packet that lets a client into a namespace.
+pub(crate) fn connect(namespace: &str, id: &Sid) -> Encoded {
+    let mut out = message();
+    encode_head(PacketType::Connect, 0, namespace, None, &mut out);
+    out.extend_from_slice(br#"{"sid":""#);
+    out.extend_from_slice(id.as_str().as_bytes());
+    out.extend_from_slice(br#""}"#);
+    Encoded::from_buffer(out, &[])
+}
+
+/// Encodes the packet that refuses a client.
+pub(crate) fn connect_error(namespace: &str, error: &ConnectError) -> Encoded {
+    let mut out = message();
+    encode_head(PacketType::ConnectError, 0, namespace, None, &mut out);
+    out.extend_from_slice(error.to_json().as_bytes());
+    Encoded::from_buffer(out, &[])
+}
+
+/// Encodes the packet that ends a client's stay in a namespace.
+pub(crate) fn disconnect(namespace: &str) -> Encoded {
+    let mut out = message();
+    encode_head(PacketType::Disconnect, 0, namespace, None, &mut out);
+    Encoded::from_buffer(out, &[])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::socketio::Binary;
+
+    fn payload(encoded: &Encoded) -> &str {
+        std::str::from_utf8(encoded.payload()).unwrap()
+    }
+
+    #[test]
+    fn events_and_answers_have_the_form_of_the_specification() {
+        let event = |ns, id, args: &(&str, u8)| event(ns, id, "ev", &Typed(args)).unwrap();
+        assert_eq!(payload(&event("/", None, &("a", 1))), r#"42["ev","a",1]"#);
+        assert_eq!(payload(&event("/admin", Some(12), &("a", 1))), r#"42/admin,12["ev","a",1]"#);
+        assert_eq!(payload(&ack("/", 3, &Typed(&())).unwrap()), "433[]");
+        assert_eq!(payload(&ack("/admin", 3, &Typed("x")).unwrap()), r#"43/admin,3["x"]"#);
+    }
+
+    #[test]
+    fn attachments_turn_a_packet_into_a_binary_one() {
+        let encoded = event("/", Some(1), "ev", &Typed(&(Binary::from("abc"),))).unwrap();
+        let wanted = "451-1[\"ev\",{\"_placeholder\":true,\"num\":0}]\x1ebYWJj";
+        assert_eq!(payload(&encoded), wanted);
+        let encoded = ack("/", 1, &Typed(&Binary::from("abc"))).unwrap();
+        assert_eq!(payload(&encoded), "461-1[{\"_placeholder\":true,\"num\":0}]\x1ebYWJj");
+    }
+
+    #[test]
+    fn reserved_names_cannot_be_emitted() {
+        for name in ["connect", "disconnect", "connect_error", "disconnecting", "newListener", "removeListener"] {
+            assert!(matches!(event("/", None, name, &Typed(&())), Err(EmitError::Reserved(_))), "{name}");
+        }
+    }
+
+    #[test]
+    fn connections_are_answered_with_the_namespace() {
+        let id = Sid::from_bytes([0; 15]);
+        assert_eq!(payload(&connect("/", &id)), r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#);
+        assert_eq!(payload(&disconnect("/admin")), "41/admin,");
+        let error = connect_error("/x", &ConnectError::new("Invalid namespace"));
+        assert_eq!(payload(&error), r#"44/x,{"message":"Invalid namespace"}"#);
+    }
+}

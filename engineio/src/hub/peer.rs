@@ -1,0 +1,420 @@
+//! One Engine.IO session as the application and the transports share it.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, OnceLock, Weak,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::Waker,
+    time::Instant,
+};
+
+use bytes::Bytes;
+use dashmap::DashMap;
+use parking_lot::Mutex;
+
+use super::{
+    encoded::{CLOSE_FRAME, Encoded},
+    outbox::{Outbox, Sent},
+    runtime::{Flush, Runtime, Timed},
+    turn::{self, Turn},
+};
+use crate::{
+    config::Config,
+    engine::{Action, CloseReason, Data, Input, Packet, Session, Transport},
+    sid::Sid,
+};
+
+/// The application's half of one session.
+pub trait Receiver: Send + Sync {
+    /// A message came. Messages of one session come one after the other.
+    fn message(&self, peer: &Arc<Peer>, data: Data<'_>);
+
+    /// The session has ended; called once.
+    fn closed(&self, reason: CloseReason);
+
+    /// When [`Receiver::tick`] is due, if at all.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The deadline has passed.
+    fn tick(&self, _peer: &Arc<Peer>, _now: Instant) {}
+}
+
+/// An application on top of sessions: a bare Engine.IO server, or Socket.IO.
+pub trait Application: Send + Sync + 'static {
+    /// A session was opened by this request; what is answered gets its messages.
+    fn opened(&self, peer: &Arc<Peer>, request: &http::request::Parts) -> Box<dyn Receiver>;
+
+    /// The server is about to close all its sessions.
+    fn closing(&self) {}
+}
+
+/// The writing side of a session's WebSocket.
+pub trait Link: Send + Sync {
+    /// Writes what waits in the outbox, as far as the socket takes it now.
+    fn flush(&self, peer: &Peer);
+}
+
+/// The sessions of one server.
+pub type Peers = DashMap<Sid, Arc<Peer>>;
+
+/// One Engine.IO session: its state, its outgoing queue and its application.
+pub struct Peer {
+    sid: Sid,
+    config: Arc<Config>,
+    runtime: Arc<dyn Runtime>,
+    peers: Weak<Peers>,
+    session: Mutex<Session>,
+    outbox: Outbox,
+    receiver: OnceLock<Box<dyn Receiver>>,
+    link: OnceLock<Arc<dyn Link>>,
+    /// The waiting poll, or the WebSocket's task.
+    owner: Mutex<Option<Waker>>,
+    /// The task of a WebSocket that is not yet the transport.
+    upgrader: Mutex<Option<Waker>>,
+    armed: Mutex<Option<Instant>>,
+    end: Mutex<Option<CloseReason>>,
+    told: AtomicBool,
+    released: AtomicBool,
+    dirty: AtomicBool,
+}
+
+impl fmt::Debug for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The sid is a secret, so it is not printed.
+        f.debug_struct("Peer").field("session", &self.session).finish_non_exhaustive()
+    }
+}
+
+/// What a waiting poll is to be answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PollAnswer {
+    /// These packets.
+    Payload(Bytes),
+    /// A noop, as an upgrade goes on.
+    Noop,
+    /// The session has ended.
+    Ended(CloseReason),
+}
+
+impl Peer {
+    /// A session that was just opened over `transport`; the caller puts it into `peers`.
+    #[must_use]
+    pub fn new(
+        sid: Sid,
+        transport: Transport,
+        config: Arc<Config>,
+        runtime: Arc<dyn Runtime>,
+        peers: &Arc<Peers>,
+    ) -> Arc<Self> {
+        let session = Session::new(transport, &config, runtime.now());
+        Arc::new(Self {
+            sid,
+            config,
+            runtime,
+            peers: Arc::downgrade(peers),
+            session: Mutex::new(session),
+            outbox: Outbox::default(),
+            receiver: OnceLock::new(),
+            link: OnceLock::new(),
+            owner: Mutex::new(None),
+            upgrader: Mutex::new(None),
+            armed: Mutex::new(None),
+            end: Mutex::new(None),
+            told: AtomicBool::new(false),
+            released: AtomicBool::new(false),
+            dirty: AtomicBool::new(false),
+        })
+    }
+
+    /// Lets the application take over the new session.
+    pub fn open(self: &Arc<Self>, application: &dyn Application, request: &http::request::Parts) {
+        let receiver = application.opened(self, request);
+        let _ = self.receiver.set(receiver);
+        self.rearm();
+    }
+
+    /// The session id: a secret of this client.
+    #[must_use]
+    pub fn sid(&self) -> &Sid {
+        &self.sid
+    }
+
+    /// The transport in use.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.session.lock().transport()
+    }
+
+    /// Whether messages can still be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.session.lock().is_open()
+    }
+
+    /// The bytes waiting to be written to this client.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.outbox.queued_bytes()
+    }
+
+    /// The intervals and limits.
+    #[must_use]
+    pub fn config(&self) -> &Arc<Config> {
+        &self.config
+    }
+
+    /// The world around the session.
+    #[must_use]
+    pub fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.runtime
+    }
+
+    /// The outgoing queue.
+    #[must_use]
+    pub fn outbox(&self) -> &Outbox {
+        &self.outbox
+    }
+
+    /// Sends a text message.
+    pub fn send_text(self: &Arc<Self>, text: &str) -> Sent {
+        self.send(Encoded::text(|out| Packet::Message(text).encode(out)), false)
+    }
+
+    /// Sends a binary message.
+    pub fn send_binary(self: &Arc<Self>, bytes: &[u8]) -> Sent {
+        self.send(Encoded::binary(bytes), false)
+    }
+
+    /// Sends an encoded packet. A client that reads too slowly is closed.
+    pub fn send(self: &Arc<Self>, packet: Encoded, volatile: bool) -> Sent {
+        let sent = self.push(packet, volatile);
+        if sent == Sent::Overflow {
+            self.give_up();
+        }
+        sent
+    }
+
+    /// Queues a packet; on [`Sent::Overflow`] the caller must [give up](Self::give_up) the connection as soon
+    /// as it holds no lock that the application's listeners may want.
+    pub fn push(self: &Arc<Self>, packet: Encoded, volatile: bool) -> Sent {
+        let mut sent = self.outbox.push(packet.clone(), volatile, &self.config);
+        if sent == Sent::Overflow {
+            // The socket may take what this turn has gathered so far; only then is the client too slow.
+            self.flush_now();
+            sent = self.outbox.push(packet, volatile, &self.config);
+        }
+        if sent == Sent::Queued {
+            self.notify();
+        }
+        sent
+    }
+
+    /// Closes a connection that reads too slowly.
+    pub fn give_up(self: &Arc<Self>) {
+        tracing::warn!(bytes = self.queued_bytes(), "closing a connection that reads too slowly");
+        self.lost(CloseReason::TransportError);
+    }
+
+    /// Ends the session after what was sent before; the reason is "forced close".
+    pub fn close(self: &Arc<Self>) {
+        self.feed(Input::Close);
+    }
+
+    /// The transport is gone, whoever's fault it was.
+    pub fn lost(self: &Arc<Self>, reason: CloseReason) {
+        self.feed(Input::TransportLost(reason));
+    }
+
+    /// Gives an input to the session machine, does what concerns the session as a whole, and answers the
+    /// action for the transport to do the rest.
+    pub fn feed<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
+        let _turn = Turn::begin(&self.runtime);
+        let action = self.session.lock().handle(input, &self.config, self.runtime.now());
+        match action {
+            Action::Deliver(data) => {
+                if let Some(receiver) = self.receiver.get() {
+                    receiver.message(self, data);
+                }
+                return Action::None;
+            }
+            Action::SendPing => self.send_ping(),
+            Action::AnswerProbe | Action::ReleasePoll => {
+                self.released.store(true, Ordering::Release);
+                self.wake();
+            }
+            Action::DropUpgrade => self.wake_upgrader(),
+            Action::AwaitLastPoll => {
+                self.tell(CloseReason::ForcedClose);
+                self.wake_upgrader();
+            }
+            Action::Farewell => self.end(CloseReason::ForcedClose),
+            Action::Close(reason) => self.end(reason),
+            Action::None | Action::Refuse | Action::Switch => {}
+        }
+        if action != Action::None {
+            self.rearm();
+        }
+        action
+    }
+
+    fn send_ping(self: &Arc<Self>) {
+        self.send(Encoded::ping(), false);
+    }
+
+    /// Notes the deadline with the clock, unless an earlier visit is planned already.
+    pub fn rearm(self: &Arc<Self>) {
+        let Some(deadline) = self.next_deadline() else { return };
+        let mut armed = self.armed.lock();
+        if armed.is_none_or(|at| at > deadline) {
+            *armed = Some(deadline);
+            drop(armed);
+            let this: Arc<dyn Timed> = Arc::<Self>::clone(self);
+            self.runtime.arm(deadline, Arc::downgrade(&this));
+        }
+    }
+
+    fn next_deadline(&self) -> Option<Instant> {
+        let session = self.session.lock().deadline()?;
+        let receiver = self.receiver.get().and_then(|receiver| receiver.deadline());
+        Some(receiver.map_or(session, |at| at.min(session)))
+    }
+
+    /// The session has ended: the application is told, the client as far as possible.
+    fn end(self: &Arc<Self>, reason: CloseReason) {
+        *self.end.lock() = Some(reason);
+        if let Some(peers) = self.peers.upgrade() {
+            peers.remove(&self.sid);
+        }
+        self.tell(reason);
+        self.outbox.finish(self.link.get().map(|_| CLOSE_FRAME));
+        self.notify();
+        self.wake();
+        self.wake_upgrader();
+    }
+
+    fn tell(&self, reason: CloseReason) {
+        if !self.told.swap(true, Ordering::AcqRel)
+            && let Some(receiver) = self.receiver.get()
+        {
+            receiver.closed(reason);
+        }
+    }
+
+    /// Why the session has ended, once it has.
+    #[must_use]
+    pub fn ended(&self) -> Option<CloseReason> {
+        *self.end.lock()
+    }
+
+    /// Arranges for what was queued to be written: at the end of the turn, or now if there is none.
+    fn notify(self: &Arc<Self>) {
+        if self.dirty.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        if let Some(this) = turn::note(Arc::<Self>::clone(self)) {
+            this.flush();
+        }
+    }
+
+    fn flush_now(&self) {
+        match self.link.get() {
+            Some(link) => link.flush(self),
+            None => self.wake(),
+        }
+    }
+
+    /// Makes the WebSocket the place where packets go.
+    pub fn attach(self: &Arc<Self>, link: Arc<dyn Link>) {
+        let _ = self.link.set(link);
+        self.outbox.set_writable(true);
+        self.notify();
+    }
+
+    /// Wakes the waiting poll or the WebSocket's task.
+    pub fn wake(&self) {
+        if let Some(waker) = self.owner.lock().take() {
+            waker.wake();
+        }
+    }
+
+    fn wake_upgrader(&self) {
+        if let Some(waker) = self.upgrader.lock().take() {
+            waker.wake();
+        }
+    }
+
+    /// Asks to be woken when the poll can be answered or the WebSocket's task has something to do.
+    pub fn wait(&self, waker: &Waker) {
+        set_waker(&mut self.owner.lock(), waker);
+    }
+
+    /// Asks to be woken when the upgrade has failed.
+    pub fn wait_upgrade(&self, waker: &Waker) {
+        set_waker(&mut self.upgrader.lock(), waker);
+    }
+
+    /// Whether a WebSocket may still become the transport.
+    #[must_use]
+    pub fn is_upgrading(&self) -> bool {
+        self.session.lock().is_upgrading()
+    }
+
+    /// Whether the application asked for the end while an upgrade was going on.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        let session = self.session.lock();
+        !session.is_open() && !session.is_closed()
+    }
+
+    /// The answer for the waiting poll, if there is one.
+    #[must_use]
+    pub fn poll_answer(&self) -> Option<PollAnswer> {
+        if let Some(payload) = self.outbox.take_payload(&self.config) {
+            return Some(PollAnswer::Payload(payload));
+        }
+        if let Some(reason) = self.ended() {
+            return Some(PollAnswer::Ended(reason));
+        }
+        self.released.swap(false, Ordering::AcqRel).then_some(PollAnswer::Noop)
+    }
+}
+
+fn set_waker(slot: &mut Option<Waker>, waker: &Waker) {
+    match slot {
+        Some(known) => known.clone_from(waker),
+        None => *slot = Some(waker.clone()),
+    }
+}
+
+impl Flush for Peer {
+    fn flush(&self) {
+        self.dirty.store(false, Ordering::Release);
+        self.flush_now();
+    }
+}
+
+impl Timed for Peer {
+    fn fire(self: Arc<Self>, at: Instant) {
+        {
+            // A visit that was overtaken by an earlier one must not arm a second time.
+            let mut armed = self.armed.lock();
+            if *armed != Some(at) {
+                return;
+            }
+            *armed = None;
+        }
+        let _turn = Turn::begin(&self.runtime);
+        while self.feed(Input::Tick) != Action::None {}
+        let now = self.runtime.now();
+        if let Some(receiver) = self.receiver.get()
+            && receiver.deadline().is_some_and(|at| at <= now)
+        {
+            receiver.tick(&self, now);
+        }
+        self.rearm();
+    }
+}

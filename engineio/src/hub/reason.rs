@@ -1,0 +1,32 @@
+//! Why a socket left its namespace.
+
+use std::fmt;
+
+use crate::engine::CloseReason;
+
+/// Why a socket was disconnected; prints the reference implementation's text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DisconnectReason {
+    /// The client left this namespace.
+    ClientNamespaceDisconnect,
+    /// The server ended the client's stay in this namespace.
+    ServerNamespaceDisconnect,
+    /// The server closed the whole connection, because it wanted to or because of a violation.
+    ForcedServerClose,
+    /// The server is stopping.
+    ServerShuttingDown,
+    /// The session below ended.
+    Transport(CloseReason),
+}
+
+impl fmt::Display for DisconnectReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ClientNamespaceDisconnect => f.write_str("client namespace disconnect"),
+            Self::ServerNamespaceDisconnect => f.write_str("server namespace disconnect"),
+            Self::ForcedServerClose => f.write_str("forced server close"),
+            Self::ServerShuttingDown => f.write_str("server shutting down"),
+            Self::Transport(reason) => reason.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Small HTTP answers.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, USER_AGENT},
+};
+use http_body_util::Full;
+
+use crate::engine::RequestError;
+
+/// The body of every answer.
+pub(super) type Body = Full<Bytes>;
+
+/// An answer without body.
+pub(super) fn empty(status: StatusCode) -> Response<Body> {
+    with_type(status, None, Bytes::new())
+}
+
+/// Packets for a polling client.
+pub(super) fn packets(payload: Bytes) -> Response<Body> {
+    with_type(StatusCode::OK, Some("text/plain; charset=UTF-8"), payload)
+}
+
+/// The answer to an accepted POST.
+pub(super) fn ok() -> Response<Body> {
+    with_type(StatusCode::OK, Some("text/html"), Bytes::from_static(b"ok"))
+}
+
+/// A refusal as polling clients read it.
+pub(super) fn refusal(error: &RequestError) -> Response<Body> {
+    let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
+    with_type(status, Some("application/json"), error.body().into())
+}
+
+/// A refusal of a WebSocket handshake: always 400, the bare message, and the connection ends.
+pub(super) fn upgrade_refusal(error: &RequestError) -> Response<Body> {
+    let mut response = with_type(StatusCode::BAD_REQUEST, Some("text/html"), error.to_string().into());
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
+}
+
+fn with_type(status: StatusCode, content_type: Option<&'static str>, body: Bytes) -> Response<Body> {
+    let mut response = Response::new(Body::new(body));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if let Some(content_type) = content_type {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    }
+    response
+}
+
+/// Switches off the XSS filter of old Internet Explorers, which breaks payloads that look like markup.
+pub(super) fn tame_internet_explorer(request: &HeaderMap, response: &mut HeaderMap) {
+    let agent = request.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    if agent.contains(";MSIE") || agent.contains("Trident/") {
+        response.insert("x-xss-protection", HeaderValue::from_static("0"));
+    }
+}

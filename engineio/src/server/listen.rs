@@ -1,0 +1,81 @@
+//! The shortest way from a server to a listening port.
+
+use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::{
+    body::{Body, Incoming},
+    server::conn::http1,
+    service::{Service as HyperService, service_fn},
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::hub::{RemoteAddr, Server};
+
+/// The time a client has to send a complete request head.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// The longest request head in bytes.
+const MAX_HEAD: usize = 16 * 1024;
+/// The most header lines of a request.
+const MAX_HEADERS: usize = 100;
+
+/// Why a server cannot listen.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot listen on {address}: {error}")]
+pub struct ListenError {
+    address: String,
+    error: io::Error,
+}
+
+impl Server {
+    /// Serves the server alone on an address, such as `127.0.0.1:3000`, for ever.
+    ///
+    /// Programs with routes of their own give requests to a [`Service`](super::Service) instead.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn listen(&self, address: &str) -> Result<(), ListenError> {
+        let fail = |error| ListenError { address: address.to_owned(), error };
+        let listener = TcpListener::bind(address).await.map_err(fail)?;
+        let service = self.service();
+        loop {
+            // A connection that is gone before it was accepted, or too many open files, passes.
+            match listener.accept().await {
+                Ok((stream, remote)) => {
+                    let service = service.clone();
+                    self.runtime().spawn(Box::pin(serve_connection(stream, remote, service)));
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "a connection was not accepted");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+}
+
+/// Serves HTTP/1.1 on a connection with bounded heads and the client's address in each request.
+pub async fn serve_connection<S, B>(stream: TcpStream, remote: SocketAddr, service: S)
+where
+    S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
+{
+    // Small packets are all there is, and each is written whole.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(|mut request: Request<Incoming>| {
+        request.extensions_mut().insert(RemoteAddr(remote));
+        service.call(request)
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    if let Err(error) = connection.await {
+        tracing::debug!(%error, "an HTTP connection ended");
+    }
+}

@@ -1,0 +1,18 @@
+//! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite.
+
+mod clock;
+mod cors;
+mod headers;
+mod listen;
+mod options;
+mod polling;
+mod runtime;
+mod service;
+mod stream;
+mod websocket;
+
+pub use cors::{Cors, Origins};
+pub use listen::{ListenError, serve_connection};
+pub use options::{AllowRequest, Cookie, Options, SameSite};
+pub use runtime::TokioRuntime;
+pub use service::Service;

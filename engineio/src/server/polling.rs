@@ -1,0 +1,146 @@
+//! HTTP long-polling: GET waits for packets, POST brings them (Engine.IO protocol 4, "HTTP long-polling").
+
+use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, Response, StatusCode,
+    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
+};
+use http_body_util::BodyExt;
+use hyper::body::Body as HttpBody;
+
+use super::headers::{Body, empty, ok, packets, refusal};
+use crate::{
+    engine::{Action, CloseReason, Input, RequestError, payload},
+    hub::{Peer, PollAnswer},
+};
+
+/// Bytes that must arrive in each [`Config::body_timeout`](crate::Config::body_timeout).
+const MIN_PROGRESS: usize = 1_000;
+
+/// Ends the session if the client cuts its poll: hyper then drops the waiting future, and this with it.
+struct WaitingPoll<'a> {
+    peer: &'a Arc<Peer>,
+    answered: bool,
+}
+
+impl Drop for WaitingPoll<'_> {
+    fn drop(&mut self) {
+        self.peer.outbox().set_writable(false);
+        self.peer.feed(if self.answered { Input::PollAnswered } else { Input::PollAborted });
+    }
+}
+
+/// Answers a GET of a session as soon as there is something to tell.
+pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
+    match peer.feed(Input::PollOpened) {
+        Action::Refuse => return refusal(&RequestError::BadRequest),
+        // Two polls at once: the first has been told that the session is over.
+        Action::Close(_) => return empty(StatusCode::BAD_REQUEST),
+        Action::Farewell => return packets(farewell(peer)),
+        _ => {}
+    }
+    let mut waiting = WaitingPoll { peer, answered: false };
+    peer.outbox().set_writable(true);
+    let answer = poll_fn(|cx| {
+        // Registering first means that nothing that happens in between can be missed.
+        peer.wait(cx.waker());
+        peer.poll_answer().map_or(Poll::Pending, Poll::Ready)
+    })
+    .await;
+    waiting.answered = true;
+    packets(match answer {
+        PollAnswer::Payload(payload) => payload,
+        PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => Bytes::from_static(b"6"),
+        PollAnswer::Ended(_) => Bytes::from_static(b"1"),
+    })
+}
+
+/// What was sent before the end, and the close packet.
+fn farewell(peer: &Peer) -> Bytes {
+    let mut body = peer.outbox().take_payload(peer.config()).map_or_else(|| b"6".to_vec(), Vec::from);
+    body.extend_from_slice(b"\x1e1");
+    body.into()
+}
+
+/// Takes in the packets of a POST.
+pub(super) async fn post<B>(peer: &Arc<Peer>, headers: &HeaderMap, body: B) -> Response<Body>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    match peer.feed(Input::PostOpened) {
+        Action::Refuse => return refusal(&RequestError::BadRequest),
+        Action::Close(_) => return empty(StatusCode::BAD_REQUEST),
+        _ => {}
+    }
+    let response = match read_body(peer, headers, body).await {
+        Ok(body) => take_in(peer, &body),
+        Err(status) => {
+            peer.lost(CloseReason::TransportError);
+            empty(status)
+        }
+    };
+    peer.feed(Input::PostEnded);
+    response
+}
+
+fn take_in(peer: &Arc<Peer>, body: &[u8]) -> Response<Body> {
+    let Ok(text) = std::str::from_utf8(body) else {
+        peer.lost(CloseReason::ParseError);
+        return empty(StatusCode::BAD_REQUEST);
+    };
+    for packet in payload::decode(text) {
+        match packet {
+            Ok(packet) => {
+                peer.feed(Input::Packet(packet));
+            }
+            Err(error) => {
+                tracing::debug!(%error, "closing a polling session");
+                peer.lost(CloseReason::ParseError);
+                return empty(StatusCode::BAD_REQUEST);
+            }
+        }
+        if peer.ended().is_some() {
+            break;
+        }
+    }
+    ok()
+}
+
+/// Reads a body that obeys the limits on length and slowness.
+async fn read_body<B>(peer: &Peer, headers: &HeaderMap, mut body: B) -> Result<Vec<u8>, StatusCode>
+where
+    B: HttpBody<Data = Bytes> + Unpin,
+{
+    let config = peer.config();
+    let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
+    if header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/octet-stream")) {
+        return Err(StatusCode::BAD_REQUEST);
+    }
+    let length: usize = header(CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
+    if length > config.max_payload {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let mut bytes = Vec::with_capacity(length);
+    let mut deadline = tokio::time::Instant::now() + config.body_timeout;
+    let mut milestone = MIN_PROGRESS;
+    loop {
+        let frame = tokio::time::timeout_at(deadline, body.frame());
+        let frame = match frame.await {
+            Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
+            Ok(None) => return Ok(bytes),
+            Ok(Some(Err(_))) => return Err(StatusCode::BAD_REQUEST),
+            Ok(Some(Ok(frame))) => frame,
+        };
+        let Some(data) = frame.data_ref() else { continue };
+        if bytes.len() + data.len() > config.max_payload {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        bytes.extend_from_slice(data);
+        if bytes.len() >= milestone {
+            milestone = bytes.len() + MIN_PROGRESS;
+            deadline = tokio::time::Instant::now() + config.body_timeout.max(Duration::from_millis(1));
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The hub's world on tokio.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+    time::{Instant, SystemTime},
+};
+
+use tokio::runtime::Handle;
+
+use super::clock::{Clock, ClockHandle, now};
+use crate::{
+    adapter::MemoryAdapter,
+    config::{Config, ConfigError},
+    hub::{BoxFuture, Flush, Runtime, Server, Timed},
+    sid::Sid,
+};
+
+/// Connections flushed between two breaks of a large broadcast.
+const FLUSH_AT_ONCE: usize = 128;
+
+/// The hub's [`Runtime`] on tokio: its clock is one task for the whole server.
+pub struct TokioRuntime {
+    clock: ClockHandle,
+    handle: OnceLock<Handle>,
+}
+
+impl fmt::Debug for TokioRuntime {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TokioRuntime")
+    }
+}
+
+impl TokioRuntime {
+    /// A runtime that uses the tokio runtime it is first called in.
+    #[must_use]
+    pub fn new() -> Arc<Self> {
+        let clock = ClockHandle(Arc::new(Clock::default()));
+        Arc::new(Self { clock, handle: OnceLock::new() })
+    }
+
+    fn handle(&self) -> &Handle {
+        self.handle.get_or_init(|| {
+            let handle = Handle::current();
+            handle.spawn(Arc::clone(&self.clock.0).run());
+            handle
+        })
+    }
+}
+
+impl Runtime for TokioRuntime {
+    fn now(&self) -> Instant {
+        now()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::now()
+    }
+
+    fn fresh_sid(&self) -> Sid {
+        let mut random = [0; Sid::BYTES];
+        if let Err(error) = getrandom::fill(&mut random) {
+            // A guessable id would hand sessions to strangers; there is no way to go on without randomness.
+            tracing::error!(%error, "the operating system gives no random bytes");
+            std::process::abort();
+        }
+        Sid::from_bytes(random)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.handle().spawn(task);
+    }
+
+    fn arm(&self, at: Instant, timed: Weak<dyn Timed>) {
+        self.handle();
+        self.clock.0.arm(at, timed);
+    }
+
+    fn flush_later(&self, rest: Vec<Arc<dyn Flush>>) {
+        self.handle().spawn(async move {
+            for connections in rest.chunks(FLUSH_AT_ONCE) {
+                tokio::task::yield_now().await;
+                for connection in connections {
+                    connection.flush();
+                }
+            }
+        });
+    }
+}
+
+impl Server {
+    /// A server with the default limits, rooms in memory, on tokio.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::on_tokio(Config::default())
+    }
+
+    /// A server with limits of the caller's choice, rooms in memory, on tokio.
+    ///
+    /// # Errors
+    /// A setting makes no sense.
+    pub fn with_config(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self::on_tokio(config))
+    }
+
+    fn on_tokio(config: Config) -> Self {
+        let adapter = Arc::new(|_: &str| Arc::new(MemoryAdapter::default()) as _);
+        Self::with_runtime(config, TokioRuntime::new(), adapter)
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,273 @@
+//! Requests of the service's path, each to its session.
+
+use std::{convert::Infallible, fmt, future::Future, pin::Pin, sync::Arc};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::SET_COOKIE, request::Parts};
+use hyper::body::{Body as HttpBody, Incoming};
+
+use super::{
+    cors::is_preflight,
+    headers::{Body, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
+    options::Options,
+    polling,
+    websocket::{Connection, is_upgrade, switching_protocols},
+};
+use crate::{
+    config::Config,
+    engine::{Action, Input, Query, RequestError, Transport, handshake},
+    hub::{Application, Encoded, Peer, Peers, Runtime, Server},
+    sid::Sid,
+};
+
+/// An Engine.IO server as a hyper service, to be mounted alone or in front of other routes.
+///
+/// What runs on top is an [`Application`]: the Socket.IO [`Server`], or one of your own for bare Engine.IO.
+#[derive(Clone)]
+pub struct Service(Arc<Inner>);
+
+struct Inner {
+    application: Arc<dyn Application>,
+    config: Arc<Config>,
+    runtime: Arc<dyn Runtime>,
+    options: Options,
+    peers: Arc<Peers>,
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Service({}, {} sessions)", self.0.options.path, self.len())
+    }
+}
+
+/// What a request wants, once it has been checked.
+enum Wanted {
+    NewSession(Transport),
+    Session(Arc<Peer>),
+}
+
+impl Server {
+    /// The service for this server, with the default [`Options`].
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service_with(Options::default())
+    }
+
+    /// The service for this server.
+    #[must_use]
+    pub fn service_with(&self, options: Options) -> Service {
+        let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
+        Service::new(Arc::new(self.clone()), config, runtime, options)
+    }
+}
+
+impl Service {
+    /// A service for any application.
+    #[must_use]
+    pub fn new(
+        application: Arc<dyn Application>,
+        config: Arc<Config>,
+        runtime: Arc<dyn Runtime>,
+        options: Options,
+    ) -> Self {
+        Self(Arc::new(Inner { application, config, runtime, options, peers: Arc::default() }))
+    }
+
+    /// Whether a request for this path belongs to the service.
+    #[must_use]
+    pub fn owns(&self, path: &str) -> bool {
+        let own = self.0.options.path.trim_end_matches('/');
+        path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+
+    /// How many sessions are open.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.peers.len()
+    }
+
+    /// Whether no session is open.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Closes all sessions: sockets leave with "server shutting down", and the official clients come back as
+    /// soon as there is a server again.
+    pub fn close(&self) {
+        self.0.application.closing();
+        let peers: Vec<_> = self.0.peers.iter().map(|entry| Arc::clone(entry.value())).collect();
+        for peer in peers {
+            peer.close();
+        }
+    }
+
+    /// Answers a request. The request's extensions may hold a [`RemoteAddr`](crate::hub::RemoteAddr).
+    pub async fn handle<B>(&self, mut request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let cors = self.0.options.cors.as_ref();
+        if let Some(cors) = cors
+            && is_preflight(request.method())
+        {
+            return cors.preflight(request.headers());
+        }
+        let upgraded = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
+        let (parts, body) = request.into_parts();
+        let wanted = self.verify(&parts, upgraded.is_some());
+        let mut response = match (wanted, upgraded) {
+            (Ok(wanted), Some(upgraded)) => self.websocket(wanted, &parts, upgraded),
+            (Ok(wanted), None) => self.polling(wanted, &parts, body).await,
+            (Err(error), Some(_)) => upgrade_refusal(&error),
+            (Err(error), None) => refusal(&error),
+        };
+        if let Some(cors) = cors {
+            cors.decorate(&parts.headers, response.headers_mut());
+        }
+        tame_internet_explorer(&parts.headers, response.headers_mut());
+        response
+    }
+
+    /// Checks a request in the order of the reference implementation.
+    fn verify(&self, parts: &Parts, is_upgrade: bool) -> Result<Wanted, RequestError> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let transport = query.transport(&self.0.config)?;
+        let origin = parts.headers.get(http::header::ORIGIN);
+        if origin.is_some_and(|origin| !handshake::is_valid_header_value(origin.as_bytes())) {
+            return Err(RequestError::BadRequest);
+        }
+        if let Some(sid) = &query.sid {
+            let peer = Sid::parse(sid).and_then(|sid| self.peer(&sid)).ok_or(RequestError::UnknownSid)?;
+            let fits = if is_upgrade {
+                transport == Transport::Websocket
+            } else {
+                transport == peer.transport() && transport == Transport::Polling
+            };
+            return if fits { Ok(Wanted::Session(peer)) } else { Err(RequestError::BadRequest) };
+        }
+        self.verify_handshake(parts, transport, is_upgrade)?;
+        query.check_version()?;
+        Ok(Wanted::NewSession(transport))
+    }
+
+    fn verify_handshake(
+        &self,
+        parts: &Parts,
+        transport: Transport,
+        is_upgrade: bool,
+    ) -> Result<(), RequestError> {
+        if parts.method != Method::GET {
+            return Err(RequestError::BadHandshakeMethod);
+        }
+        if is_upgrade != (transport == Transport::Websocket) {
+            return Err(RequestError::BadRequest);
+        }
+        let options = &self.0.options;
+        if options.cors.as_ref().is_some_and(|cors| !cors.admits(&parts.headers)) {
+            return Err(RequestError::Forbidden("Forbidden".into()));
+        }
+        match &options.allow_request {
+            Some(allow) => allow(parts).map_err(RequestError::Forbidden),
+            None => Ok(()),
+        }
+    }
+
+    fn peer(&self, sid: &Sid) -> Option<Arc<Peer>> {
+        self.0.peers.get(sid).map(|entry| Arc::clone(entry.value()))
+    }
+
+    /// Opens a session: the open packet is the first thing in its queue.
+    fn open(&self, transport: Transport, parts: &Parts) -> Arc<Peer> {
+        let inner = &self.0;
+        let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
+        let peer = Peer::new(runtime.fresh_sid(), transport, config, runtime, &inner.peers);
+        let open = handshake::open_packet(peer.sid(), transport, &inner.config);
+        peer.send(Encoded::text(|out| out.extend_from_slice(open.as_bytes())), false);
+        inner.peers.insert(*peer.sid(), Arc::clone(&peer));
+        peer.open(&*inner.application, parts);
+        peer
+    }
+
+    async fn polling<B>(&self, wanted: Wanted, parts: &Parts, body: B) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        match (wanted, &parts.method) {
+            (Wanted::NewSession(transport), _) => self.open_polling(transport, parts),
+            (Wanted::Session(peer), &Method::GET) => polling::get(&peer).await,
+            (Wanted::Session(peer), &Method::POST) => polling::post(&peer, &parts.headers, body).await,
+            (Wanted::Session(_), _) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+        }
+    }
+
+    fn open_polling(&self, transport: Transport, parts: &Parts) -> Response<Body> {
+        let peer = self.open(transport, parts);
+        let mut response = packets(peer.outbox().take_payload(&self.0.config).unwrap_or_default());
+        if let Some(cookie) = &self.0.options.cookie
+            && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
+        {
+            response.headers_mut().append(SET_COOKIE, value);
+        }
+        response
+    }
+
+    fn websocket(
+        &self,
+        wanted: Wanted,
+        parts: &Parts,
+        upgraded: hyper::upgrade::OnUpgrade,
+    ) -> Response<Body> {
+        let Some(response) = switching_protocols(&parts.headers) else {
+            return upgrade_refusal(&RequestError::BadRequest);
+        };
+        let (service, parts) = (self.clone(), parts.clone());
+        self.0.runtime.spawn(Box::pin(async move {
+            // A client that is gone before the switch leaves nothing behind.
+            let Ok(upgraded) = upgraded.await else { return };
+            let connection = Connection::new(upgraded, &service.0.config).await;
+            match wanted {
+                Wanted::NewSession(transport) => {
+                    let peer = service.open(transport, &parts);
+                    drop((service, parts));
+                    connection.run(&peer).await;
+                }
+                Wanted::Session(peer) => {
+                    drop((service, parts));
+                    upgrade(connection, &peer).await;
+                }
+            }
+        }));
+        response
+    }
+}
+
+async fn upgrade(mut connection: Connection, peer: &Arc<Peer>) {
+    if !connection.upgrade(peer).await {
+        return connection.dismiss().await;
+    }
+    if peer.is_closing() {
+        // The application closed the session while the upgrade was going on.
+        if let Action::Close(_) = peer.feed(Input::Close) {
+            tracing::debug!("closing a session right after its upgrade");
+        }
+    }
+    connection.run(peer).await;
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    /// Answers a request of this service's path, and others with 404.
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let service = self.clone();
+        Box::pin(async move {
+            if !service.owns(request.uri().path()) {
+                return Ok(empty(StatusCode::NOT_FOUND));
+            }
+            Ok(service.handle(request).await)
+        })
+    }
+}

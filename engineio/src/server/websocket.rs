@@ -1,0 +1,369 @@
+//! A session over WebSocket, from the start or after an upgrade.
+//!
+//! tungstenite reads frames and answers control frames; everything that is written goes through the session's
+//! outbox as complete frames, so that a pong can never land inside another frame. Whoever sends something
+//! writes it straight to the socket; the connection's task writes only what the socket did not take at once.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+    time::Duration,
+};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use futures_util::{Sink, Stream};
+use http::{
+    HeaderMap, HeaderValue, Response, StatusCode,
+    header::{
+        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+    },
+};
+use hyper::upgrade::Upgraded;
+use sha1::{Digest, Sha1};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_tungstenite::{
+    WebSocketStream,
+    tungstenite::{
+        Error, Message,
+        protocol::{Role, WebSocketConfig, frame::coding::CloseCode},
+    },
+};
+
+use super::{
+    headers::Body,
+    stream::{Source, Writer, split, try_flush},
+};
+use crate::{
+    config::Config,
+    engine::{Action, CloseReason, Input, Packet},
+    hub::{Encoded, Link, Outbox, Peer},
+};
+
+/// Messages taken in before the connection's task lets others run.
+const MESSAGES_AT_ONCE: usize = 64;
+/// The size of tungstenite's read buffer, which each connection keeps.
+const READ_BUFFER: usize = 1_024;
+/// How long a closed connection may take to fetch what was sent before.
+const LINGER: Duration = Duration::from_secs(5);
+/// The value RFC 6455 (section 1.3) has the server append to the key.
+const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+/// Whether a request asks for a WebSocket.
+pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
+    let has_token = |name, token: &str| {
+        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    };
+    has_token(CONNECTION, "upgrade") && has_token(UPGRADE, "websocket")
+}
+
+/// The answer that opens a WebSocket; `None` if the request has no valid key or version.
+pub(super) fn switching_protocols(headers: &HeaderMap) -> Option<Response<Body>> {
+    let key = headers.get(SEC_WEBSOCKET_KEY)?;
+    let is_key = STANDARD.decode(key.as_bytes()).is_ok_and(|bytes| bytes.len() == 16);
+    if !is_key || headers.get(SEC_WEBSOCKET_VERSION)?.as_bytes() != b"13" {
+        return None;
+    }
+    let mut response = Response::new(Body::default());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    let headers = response.headers_mut();
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+    headers.insert(SEC_WEBSOCKET_ACCEPT, HeaderValue::from_str(&accept(key.as_bytes())).ok()?);
+    Some(response)
+}
+
+/// The proof that the server understood the handshake (RFC 6455, section 4.2.2).
+fn accept(key: &[u8]) -> String {
+    STANDARD.encode(Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize())
+}
+
+/// Where tungstenite's own frames go, pongs and answers to close frames.
+enum Controls {
+    /// The queue of a WebSocket that is not a session's transport yet.
+    Own(Arc<Outbox>),
+    Session(Arc<Peer>),
+}
+
+impl Controls {
+    fn outbox(&self) -> &Outbox {
+        match self {
+            Controls::Own(outbox) => outbox,
+            Controls::Session(peer) => peer.outbox(),
+        }
+    }
+}
+
+/// What tungstenite takes for the connection: it reads from the stream and writes to the outbox.
+struct Io {
+    source: Source,
+    controls: Controls,
+}
+
+impl AsyncRead for Io {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.source.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Io {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        self.controls.outbox().push_control(Bytes::copy_from_slice(buf));
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Lets any thread write to the session's socket.
+struct DirectLink(Arc<tokio::net::TcpStream>);
+
+impl Link for DirectLink {
+    fn flush(&self, peer: &Peer) {
+        // What the socket does not take now, and its errors, are left to the connection's task.
+        if try_flush(&self.0, peer.outbox()).is_err() {
+            peer.wake();
+        }
+    }
+}
+
+/// Lets the connection's task write, as the stream belongs to it alone.
+struct TaskLink;
+
+impl Link for TaskLink {
+    fn flush(&self, peer: &Peer) {
+        peer.wake();
+    }
+}
+
+/// One WebSocket.
+pub(super) struct Connection {
+    websocket: WebSocketStream<Io>,
+    writer: Writer,
+}
+
+impl Connection {
+    /// Takes over a stream that hyper has upgraded.
+    pub(super) async fn new(upgraded: Upgraded, config: &Config) -> Self {
+        let (reader, writer, first) = split(upgraded);
+        let settings = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(config.max_payload))
+            .max_frame_size(Some(config.max_payload));
+        let io = Io { source: Source { first, reader }, controls: Controls::Own(Arc::default()) };
+        let websocket = WebSocketStream::from_raw_socket(io, Role::Server, Some(settings)).await;
+        Self { websocket, writer }
+    }
+
+    /// Runs a session from its opening or its upgrade to its end.
+    pub(super) async fn run(mut self, peer: &Arc<Peer>) {
+        let guard = LostOnDrop(peer);
+        self.websocket.get_mut().controls = Controls::Session(Arc::clone(peer));
+        peer.attach(self.link());
+        poll_fn(|cx| self.poll(peer, cx)).await;
+        drop(guard);
+        self.linger(peer.outbox()).await;
+    }
+
+    fn link(&self) -> Arc<dyn Link> {
+        match &self.writer {
+            Writer::Tcp(stream) => Arc::new(DirectLink(Arc::clone(stream))),
+            Writer::Other(_) => Arc::new(TaskLink),
+        }
+    }
+
+    fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
+        peer.wait(cx.waker());
+        for _ in 0..MESSAGES_AT_ONCE {
+            if peer.ended().is_some() {
+                return Poll::Ready(());
+            }
+            match Pin::new(&mut self.websocket).poll_next(cx) {
+                Poll::Ready(Some(Ok(message))) => self.take_in(peer, &message, cx),
+                Poll::Ready(Some(Err(error))) => fail(peer, &error),
+                Poll::Ready(None) => peer.lost(CloseReason::TransportClose),
+                Poll::Pending => return self.poll_flush(peer, cx),
+            }
+        }
+        cx.waker().wake_by_ref();
+        self.poll_flush(peer, cx)
+    }
+
+    fn poll_flush(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
+        if let Poll::Ready(Err(_)) = self.writer.poll_flush(peer.outbox(), cx) {
+            peer.lost(CloseReason::TransportError);
+        }
+        if peer.ended().is_some() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    fn take_in(&mut self, peer: &Arc<Peer>, message: &Message, cx: &mut Context<'_>) {
+        match message {
+            Message::Text(text) => match Packet::decode(text) {
+                Ok(packet) => {
+                    peer.feed(Input::Packet(packet));
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "closing a WebSocket session");
+                    peer.lost(CloseReason::ParseError);
+                }
+            },
+            Message::Binary(bytes) => {
+                peer.feed(Input::Packet(Packet::Binary((&**bytes).into())));
+            }
+            Message::Close(_) => {
+                // tungstenite's answer to the close frame is the last frame this connection writes.
+                let _ = Pin::new(&mut self.websocket).poll_flush(cx);
+                peer.outbox().finish(None);
+                peer.lost(CloseReason::TransportClose);
+            }
+            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        }
+    }
+
+    /// Goes through an upgrade of a polling session; answers whether this is the session's transport now.
+    pub(super) async fn upgrade(&mut self, peer: &Arc<Peer>) -> bool {
+        if peer.feed(Input::UpgradeOpened) == Action::Refuse {
+            return false;
+        }
+        let guard = UpgradeLostOnDrop(peer);
+        let switched = poll_fn(|cx| self.poll_upgrade(peer, cx)).await;
+        drop(guard);
+        switched
+    }
+
+    fn poll_upgrade(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<bool> {
+        let Controls::Own(outbox) = &self.websocket.get_ref().controls else {
+            return Poll::Ready(false);
+        };
+        let outbox = Arc::clone(outbox);
+        peer.wait_upgrade(cx.waker());
+        loop {
+            if !peer.is_upgrading() {
+                return Poll::Ready(false);
+            }
+            if let Poll::Ready(Err(_)) = self.writer.poll_flush(&outbox, cx) {
+                return Poll::Ready(false);
+            }
+            let Some(Ok(Message::Text(text))) = ready!(Pin::new(&mut self.websocket).poll_next(cx)) else {
+                return Poll::Ready(false);
+            };
+            let packet = Packet::decode(&text).unwrap_or(Packet::Noop);
+            match peer.feed(Input::ProbePacket(packet)) {
+                Action::AnswerProbe => {
+                    let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
+                    outbox.push_control(probe.frames().clone());
+                }
+                Action::Switch => return Poll::Ready(true),
+                _ => return Poll::Ready(false),
+            }
+        }
+    }
+
+    /// Closes a WebSocket that is no session's transport.
+    pub(super) async fn dismiss(mut self) {
+        let Controls::Own(outbox) = &self.websocket.get_ref().controls else { return };
+        let outbox = Arc::clone(outbox);
+        outbox.finish(Some(crate::hub::CLOSE_FRAME));
+        self.linger(&outbox).await;
+    }
+
+    /// Writes what was sent before the end, then waits for the client to close: a connection that is closed
+    /// with unread bytes in it is reset, and the client may lose what it has not read.
+    async fn linger(&mut self, outbox: &Outbox) {
+        let _ = tokio::time::timeout(LINGER, async {
+            poll_fn(|cx| self.writer.poll_flush(outbox, cx)).await?;
+            poll_fn(|cx| self.writer.poll_shutdown(cx)).await?;
+            let mut scrap = [0; 512];
+            loop {
+                let mut buf = ReadBuf::new(&mut scrap);
+                let source = &mut self.websocket.get_mut().source;
+                poll_fn(|cx| source.poll_read(cx, &mut buf)).await?;
+                if buf.filled().is_empty() {
+                    return Ok::<(), io::Error>(());
+                }
+            }
+        })
+        .await;
+    }
+}
+
+/// Ends the session if the connection's task ends for whatever reason, a panic or the runtime's end included.
+struct LostOnDrop<'a>(&'a Arc<Peer>);
+
+impl Drop for LostOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.lost(CloseReason::TransportError);
+    }
+}
+
+/// Frees the session for another upgrade; after a switch this does nothing.
+struct UpgradeLostOnDrop<'a>(&'a Arc<Peer>);
+
+impl Drop for UpgradeLostOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.feed(Input::UpgradeLost);
+    }
+}
+
+/// Ends a session whose connection broke, with the close code RFC 6455 (section 7.4.1) has for the reason.
+fn fail(peer: &Arc<Peer>, error: &Error) {
+    let (code, reason) = match error {
+        Error::Capacity(_) => (CloseCode::Size, CloseReason::TransportError),
+        Error::Utf8(_) => (CloseCode::Invalid, CloseReason::TransportError),
+        Error::Protocol(_) => (CloseCode::Protocol, CloseReason::TransportError),
+        Error::ConnectionClosed | Error::AlreadyClosed => (CloseCode::Normal, CloseReason::TransportClose),
+        _ => (CloseCode::Error, CloseReason::TransportError),
+    };
+    tracing::debug!(%error, "a WebSocket ended");
+    let [high, low] = u16::from(code).to_be_bytes();
+    peer.outbox().finish(Some(Bytes::copy_from_slice(&[0x88, 2, high, low])));
+    peer.lost(reason);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs.iter().map(|&(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value))).collect()
+    }
+
+    #[test]
+    fn the_accept_value_is_that_of_the_rfc() {
+        assert_eq!(accept(b"dGhlIHNhbXBsZSBub25jZQ=="), "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+    }
+
+    #[test]
+    fn an_upgrade_is_found_among_other_tokens() {
+        assert!(is_upgrade(&headers(&[("connection", "keep-alive, Upgrade"), ("upgrade", "WebSocket")])));
+        assert!(!is_upgrade(&headers(&[("connection", "keep-alive"), ("upgrade", "websocket")])));
+        assert!(!is_upgrade(&headers(&[("connection", "upgrade"), ("upgrade", "h2c")])));
+    }
+
+    #[test]
+    fn a_bad_key_or_version_opens_nothing() {
+        let answer = |key, version| {
+            switching_protocols(&headers(&[("sec-websocket-key", key), ("sec-websocket-version", version)]))
+        };
+        assert!(answer("dGhlIHNhbXBsZSBub25jZQ==", "13").is_some());
+        assert!(answer("dGhlIHNhbXBsZSBub25jZQ==", "8").is_none());
+        assert!(answer("c2hvcnQ=", "13").is_none());
+        assert!(answer("not base64!", "13").is_none());
+        assert!(switching_protocols(&HeaderMap::new()).is_none());
+    }
+}

@@ -1,0 +1,13 @@
+//! Socket.IO protocol 5 without IO: packets, attachments, acknowledgements and the client machine.
+
+mod acks;
+mod attachments;
+mod client;
+mod json;
+mod packet;
+
+pub use acks::{AckError, AckReply, AckSink, Acks};
+pub use attachments::{Assembly, AssemblyError, Binary, with_attachments};
+pub use client::{Client, ClientAction, Fault};
+pub use packet::{AckId, DecodeError, Packet, PacketType};
+pub(crate) use packet::{encode_head, is_reserved};

@@ -1,0 +1,368 @@
+//! Socket.IO packets and their text form (Socket.IO protocol 5, "Packet encoding").
+
+use std::borrow::Cow;
+
+use super::json;
+use crate::config::Config;
+
+/// The number that joins an acknowledgement to its event.
+pub type AckId = u64;
+
+/// The seven packet types.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum PacketType {
+    /// `0`: asks for, or grants, a namespace.
+    Connect,
+    /// `1`: leaves a namespace.
+    Disconnect,
+    /// `2`: an event.
+    Event,
+    /// `3`: the answer to an event.
+    Ack,
+    /// `4`: a namespace is refused.
+    ConnectError,
+    /// `5`: an event with attachments.
+    BinaryEvent,
+    /// `6`: an answer with attachments.
+    BinaryAck,
+}
+
+impl PacketType {
+    const ALL: [Self; 7] = [
+        Self::Connect,
+        Self::Disconnect,
+        Self::Event,
+        Self::Ack,
+        Self::ConnectError,
+        Self::BinaryEvent,
+        Self::BinaryAck,
+    ];
+
+    fn from_digit(digit: u8) -> Option<Self> {
+        Self::ALL.get(usize::from(digit.checked_sub(b'0')?)).copied()
+    }
+
+    /// The type's digit on the wire.
+    #[must_use]
+    pub fn digit(self) -> u8 {
+        b'0' + self as u8
+    }
+
+    fn is_binary(self) -> bool {
+        matches!(self, Self::BinaryEvent | Self::BinaryAck)
+    }
+}
+
+/// Names that the client library gives a meaning of its own, so that neither side may send them as events.
+const RESERVED_EVENTS: [&str; 6] =
+    ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
+
+/// Tells whether an event name is reserved for the library.
+#[must_use]
+pub(crate) fn is_reserved(event: &str) -> bool {
+    RESERVED_EVENTS.contains(&event)
+}
+
+/// One Socket.IO packet, borrowed from the message it came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packet<'a> {
+    /// What it is.
+    pub kind: PacketType,
+    /// The namespace, beginning with `/`.
+    pub namespace: &'a str,
+    /// The acknowledgement it asks for or gives.
+    pub id: Option<AckId>,
+    /// How many binary messages follow.
+    pub attachments: usize,
+    /// The JSON payload as it came; empty if there is none.
+    pub data: &'a str,
+    /// The event's name; empty for other types.
+    pub event: Cow<'a, str>,
+}
+
+/// Text that is no Socket.IO packet.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DecodeError {
+    /// There is not even a type digit.
+    #[error("wanted a Socket.IO packet, got nothing")]
+    Empty,
+    /// The first character is no packet type.
+    #[error("unknown packet type {0:?}")]
+    UnknownType(char),
+    /// The attachment count of a binary packet is missing, no number, or not followed by `-`.
+    #[error("Illegal attachments")]
+    IllegalAttachments,
+    /// There are more attachments than [`Config::max_attachments`].
+    #[error("too many attachments: at most {limit} are allowed, got {count}")]
+    TooManyAttachments {
+        /// The limit.
+        limit: usize,
+        /// The packet's count.
+        count: usize,
+    },
+    /// The acknowledgement id does not fit.
+    #[error("wanted an acknowledgement id below 2^63, got a longer number")]
+    InvalidId,
+    /// The payload does not have the form that the packet type wants.
+    #[error("invalid payload: {0}")]
+    InvalidPayload(&'static str),
+    /// The payload is nested deeper than [`Config::max_json_depth`].
+    #[error("invalid payload: arrays and objects may be nested {limit} deep")]
+    TooDeep {
+        /// The limit.
+        limit: usize,
+    },
+    /// The event has more arguments than [`Config::max_event_args`].
+    #[error("invalid payload: an event may have {limit} arguments, got {count}")]
+    TooManyArguments {
+        /// The limit.
+        limit: usize,
+        /// The event's count.
+        count: usize,
+    },
+}
+
+impl<'a> Packet<'a> {
+    /// Reads a packet from its text form and checks its payload as the reference decoder does.
+    ///
+    /// # Errors
+    /// The text is no packet or breaks a limit of `config`; the connection is then closed.
+    ///
+    /// # Examples
+    /// ```
+    /// use engineio::{Config, socketio::{Packet, PacketType}};
+    ///
+    /// let packet = Packet::decode(r#"2/admin,456["project:delete",123]"#, &Config::default())?;
+    /// assert_eq!(packet.kind, PacketType::Event);
+    /// assert_eq!((packet.namespace, packet.id), ("/admin", Some(456)));
+    /// assert_eq!(packet.event, "project:delete");
+    /// # Ok::<(), engineio::socketio::DecodeError>(())
+    /// ```
+    pub fn decode(text: &'a str, config: &Config) -> Result<Self, DecodeError> {
+        let first = text.chars().next().ok_or(DecodeError::Empty)?;
+        let kind = u8::try_from(first).ok().and_then(PacketType::from_digit);
+        let kind = kind.ok_or(DecodeError::UnknownType(first))?;
+        let rest = &text[1..];
+        let (attachments, rest) = if kind.is_binary() { read_attachments(rest, config)? } else { (0, rest) };
+        let (namespace, rest) = read_namespace(rest);
+        let (id, data) = read_id(rest)?;
+        let event = check_payload(kind, data, attachments, config)?;
+        Ok(Self { kind, namespace, id, attachments, data, event })
+    }
+}
+
+fn read_attachments<'a>(text: &'a str, config: &Config) -> Result<(usize, &'a str), DecodeError> {
+    let (digits, rest) = text.split_once('-').ok_or(DecodeError::IllegalAttachments)?;
+    // A count of more digits than any limit has is refused before it is read as a number.
+    if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(DecodeError::IllegalAttachments);
+    }
+    let count = digits.parse().map_err(|_| DecodeError::IllegalAttachments)?;
+    if count > config.max_attachments {
+        return Err(DecodeError::TooManyAttachments { limit: config.max_attachments, count });
+    }
+    Ok((count, rest))
+}
+
+fn read_namespace(text: &str) -> (&str, &str) {
+    if !text.starts_with('/') {
+        return ("/", text);
+    }
+    text.split_once(',').unwrap_or((text, ""))
+}
+
+fn read_id(text: &str) -> Result<(Option<AckId>, &str), DecodeError> {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    if end == 0 {
+        return Ok((None, text));
+    }
+    let id = text[..end].parse::<i64>().map_err(|_| DecodeError::InvalidId)?;
+    Ok((Some(id.unsigned_abs()), &text[end..]))
+}
+
+fn check_payload<'a>(
+    kind: PacketType,
+    data: &'a str,
+    attachments: usize,
+    config: &Config,
+) -> Result<Cow<'a, str>, DecodeError> {
+    if !json::is_within_depth(data, config.max_json_depth) {
+        return Err(DecodeError::TooDeep { limit: config.max_json_depth });
+    }
+    let mut event = Cow::Borrowed("");
+    match kind {
+        PacketType::Connect => {
+            let is_object = data.starts_with('{') && json::check_value(data).is_ok();
+            ensure(data.is_empty() || is_object, "CONNECT takes an object")?;
+        }
+        PacketType::Disconnect => ensure(data.is_empty(), "DISCONNECT takes none")?,
+        PacketType::ConnectError => {
+            let fits = data.starts_with(['{', '"']) && json::check_value(data).is_ok();
+            ensure(fits, "CONNECT_ERROR takes an object or a string")?;
+        }
+        PacketType::Event | PacketType::BinaryEvent => {
+            let head = json::event_head(data)
+                .map_err(|_| DecodeError::InvalidPayload("an event is an array that begins with its name"))?;
+            ensure(!is_reserved(&head.name), "this event name is reserved")?;
+            check_arguments(head.arguments, config)?;
+            event = head.name;
+        }
+        PacketType::Ack | PacketType::BinaryAck => {
+            let len = json::array_len(data);
+            let len = len.map_err(|_| DecodeError::InvalidPayload("an acknowledgement is an array"))?;
+            check_arguments(len, config)?;
+        }
+    }
+    if kind.is_binary() {
+        json::check_placeholders(data, attachments).map_err(|_| DecodeError::IllegalAttachments)?;
+    }
+    Ok(event)
+}
+
+fn ensure(holds: bool, what: &'static str) -> Result<(), DecodeError> {
+    if holds { Ok(()) } else { Err(DecodeError::InvalidPayload(what)) }
+}
+
+fn check_arguments(count: usize, config: &Config) -> Result<(), DecodeError> {
+    let limit = config.max_event_args;
+    if count > limit { Err(DecodeError::TooManyArguments { limit, count }) } else { Ok(()) }
+}
+
+/// Appends a packet's text up to its payload: type, attachment count, namespace and id.
+pub(crate) fn encode_head(
+    kind: PacketType,
+    attachments: usize,
+    namespace: &str,
+    id: Option<AckId>,
+    out: &mut Vec<u8>,
+) {
+    out.push(kind.digit());
+    if kind.is_binary() {
+        push_decimal(attachments as u64, out);
+        out.push(b'-');
+    }
+    if namespace != "/" {
+        out.extend_from_slice(namespace.as_bytes());
+        out.push(b',');
+    }
+    if let Some(id) = id {
+        push_decimal(id, out);
+    }
+}
+
+/// Appends a number without the detour over a string.
+fn push_decimal(mut number: u64, out: &mut Vec<u8>) {
+    let mut digits = [0u8; 20];
+    let mut at = digits.len();
+    loop {
+        at -= 1;
+        // A remainder by ten always fits.
+        digits[at] = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
+        if number == 0 {
+            break;
+        }
+    }
+    out.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn decode(text: &str) -> Result<Packet<'_>, DecodeError> {
+        // The default configuration of the reference decoder.
+        static CONFIG: std::sync::LazyLock<Config> = std::sync::LazyLock::new(Config::default);
+        Packet::decode(text, &CONFIG)
+    }
+
+    fn check(text: &str, kind: PacketType, namespace: &str, id: Option<AckId>, event: &str, data: &str) {
+        let packet = decode(text).unwrap_or_else(|error| panic!("{text}: {error}"));
+        let got = (packet.kind, packet.namespace, packet.id, packet.event.as_ref(), packet.data);
+        assert_eq!(got, (kind, namespace, id, event, data), "{text}");
+        let mut out = Vec::new();
+        encode_head(kind, packet.attachments, namespace, id, &mut out);
+        out.extend_from_slice(data.as_bytes());
+        if namespace == "/" || text.contains(',') {
+            assert_eq!(String::from_utf8(out).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_specification_are_read() {
+        use PacketType::*;
+        check("0", Connect, "/", None, "", "");
+        check(r#"0/admin,{"sid":"x"}"#, Connect, "/admin", None, "", r#"{"sid":"x"}"#);
+        check(r#"4/admin,{"message":"no"}"#, ConnectError, "/admin", None, "", r#"{"message":"no"}"#);
+        check(r#"2["foo"]"#, Event, "/", None, "foo", r#"["foo"]"#);
+        check(r#"2/admin,["bar"]"#, Event, "/admin", None, "bar", r#"["bar"]"#);
+        check(r#"212["foo"]"#, Event, "/", Some(12), "foo", r#"["foo"]"#);
+        check("3/admin,13[]", Ack, "/admin", Some(13), "", "[]");
+        check("1/admin,", Disconnect, "/admin", None, "", "");
+        check("1/admin", Disconnect, "/admin", None, "", "");
+        let data = r#"["baz",{"_placeholder":true,"num":0}]"#;
+        check(&format!("51-{data}"), BinaryEvent, "/", None, "baz", data);
+        let data = r#"[{"_placeholder":true,"num":0}]"#;
+        check(&format!("61-/admin,15{data}"), BinaryAck, "/admin", Some(15), "", data);
+    }
+
+    #[test]
+    fn a_query_is_part_of_the_namespace_name() {
+        assert_eq!(decode("0/admin?token=1,").map(|packet| packet.namespace), Ok("/admin?token=1"));
+    }
+
+    #[test]
+    fn invalid_packets_are_refused() {
+        let refused = [
+            "", "7", "9", "x", "€", "abc", // no packet type
+            "0[]", "0\"x\"", "0null", "0{", "0{}x", // CONNECT
+            "1{}", "1/admin,{}", // DISCONNECT
+            "2", "2{}", "2[]", "2[null]", "2[true]", "2[{}]", "2[[]]", "2[\"a\"", "2\"a\"", // EVENT
+            "2[\"connect\"]", "2[\"disconnecting\"]", "2[\"newListener\"]", // reserved
+            "3", "3{}", "31{}", "3[", // ACK
+            "4[]", "4", // CONNECT_ERROR
+            "5", "51", "5a-[]", "51.23-[]", "5-[]", "511-[\"a\"]", "51000000000000-[\"a\"]", // attachments
+            "50-[\"a\",{\"_placeholder\":true,\"num\":0}]", "51-[\"a\",{\"_placeholder\":true,\"num\":1}]",
+            "299999999999999999999[\"a\"]",
+        ];
+        for text in refused {
+            assert!(decode(text).is_err(), "{text}");
+        }
+        assert_eq!(decode("9"), Err(DecodeError::UnknownType('9')));
+        assert_eq!(decode("5woooot"), Err(DecodeError::IllegalAttachments));
+    }
+
+    #[test]
+    fn limits_hold_to_the_number() {
+        let args = |count: usize| format!("2[\"a\"{}]", ",0".repeat(count));
+        assert!(decode(&args(1_000)).is_ok());
+        let error = DecodeError::TooManyArguments { limit: 1_000, count: 1_001 };
+        assert_eq!(decode(&args(1_001)), Err(error));
+        let nested = |depth: usize| format!("2[\"a\",{}{}]", "[".repeat(depth - 1), "]".repeat(depth - 1));
+        assert!(decode(&nested(128)).is_ok());
+        assert_eq!(decode(&nested(129)), Err(DecodeError::TooDeep { limit: 128 }));
+        assert!(decode("510-[\"a\"]").is_ok());
+        assert_eq!(decode("511-[\"a\"]"), Err(DecodeError::TooManyAttachments { limit: 10, count: 11 }));
+    }
+
+    proptest! {
+        #[test]
+        fn decoding_undoes_encoding(name in "[a-z]{1,8}", id: Option<u32>, namespace in "/[a-z]{0,5}") {
+            prop_assume!(!is_reserved(&name));
+            let mut text = Vec::new();
+            let id = id.map(u64::from);
+            encode_head(PacketType::Event, 0, &namespace, id, &mut text);
+            text.extend_from_slice(format!("[{name:?}]").as_bytes());
+            let text = String::from_utf8(text).unwrap();
+            let packet = decode(&text).unwrap();
+            prop_assert_eq!((packet.namespace, packet.id, packet.event.as_ref()), (&*namespace, id, &*name));
+        }
+
+        #[test]
+        fn no_text_makes_the_decoder_panic(text in "[0-9]{0,3}[-/,a\"\\[\\]{}:0-9]{0,40}") {
+            let _ = decode(&text);
+        }
+    }
+}
