@@ -387,6 +387,7 @@ impl Session {
 
     fn close<'a>(&mut self, reason: CloseReason) -> Action<'a> {
         self.phase = Phase::Closed;
+        self.upgrade = Upgrade::None;
         Action::Close(reason)
     }
 }

@@ -37,3 +37,4 @@ pub use reason::DisconnectReason;
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::{AdapterFactory, Server};
 pub use socket::{JoinError, Socket};
+pub use turn::{FLUSH_AT_ONCE, Turn};

@@ -71,13 +71,11 @@ pub struct Peer {
     outbox: Outbox,
     receiver: OnceLock<Box<dyn Receiver>>,
     link: OnceLock<Arc<dyn Link>>,
-    /// The waiting poll, or the WebSocket's task.
-    owner: Mutex<Option<Waker>>,
-    /// The task of a WebSocket that is not yet the transport.
-    upgrader: Mutex<Option<Waker>>,
+    wakers: Mutex<Wakers>,
     armed: Mutex<Option<Instant>>,
     end: Mutex<Option<CloseReason>>,
     told: AtomicBool,
+    failed: AtomicBool,
     released: AtomicBool,
     dirty: AtomicBool,
 }
@@ -89,6 +87,17 @@ impl fmt::Debug for Peer {
     }
 }
 
+/// Who waits for something to happen to the session.
+#[derive(Default)]
+struct Wakers {
+    /// The waiting poll, or the WebSocket's task.
+    owner: Option<Waker>,
+    /// The task of a WebSocket that is not yet the transport.
+    upgrader: Option<Waker>,
+    /// The POST whose body is being read.
+    poster: Option<Waker>,
+}
+
 /// What a waiting poll is to be answered with.
 #[derive(Debug, PartialEq, Eq)]
 pub enum PollAnswer {
@@ -98,6 +107,8 @@ pub enum PollAnswer {
     Noop,
     /// The session has ended.
     Ended(CloseReason),
+    /// The session has ended because another request of it failed.
+    Failed,
 }
 
 impl Peer {
@@ -120,11 +131,11 @@ impl Peer {
             outbox: Outbox::default(),
             receiver: OnceLock::new(),
             link: OnceLock::new(),
-            owner: Mutex::new(None),
-            upgrader: Mutex::new(None),
+            wakers: Mutex::new(Wakers::default()),
             armed: Mutex::new(None),
             end: Mutex::new(None),
             told: AtomicBool::new(false),
+            failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
         })
@@ -153,6 +164,15 @@ impl Peer {
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.session.lock().is_open()
+    }
+
+    /// Whether the answer to another message of the largest size would still fit into the outgoing queue. While
+    /// it would not, the transport should not read on: so a client that asks faster than it reads is slowed
+    /// down instead of cut off.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        let queued = self.queued_bytes();
+        queued == 0 || queued + self.config.max_payload <= self.config.max_queued_bytes
     }
 
     /// The bytes waiting to be written to this client.
@@ -229,6 +249,13 @@ impl Peer {
         self.feed(Input::TransportLost(reason));
     }
 
+    /// A request of the session failed: the session ends, and its waiting poll fails as well, so that the client
+    /// hears of an error and not of an orderly close.
+    pub fn fail(self: &Arc<Self>) {
+        self.failed.store(true, Ordering::Release);
+        self.lost(CloseReason::TransportError);
+    }
+
     /// Gives an input to the session machine, does what concerns the session as a whole, and answers the
     /// action for the transport to do the rest.
     pub fn feed<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
@@ -292,8 +319,7 @@ impl Peer {
         self.tell(reason);
         self.outbox.finish(self.link.get().map(|_| CLOSE_FRAME));
         self.notify();
-        self.wake();
-        self.wake_upgrader();
+        self.wake_all();
     }
 
     fn tell(&self, reason: CloseReason) {
@@ -336,25 +362,37 @@ impl Peer {
 
     /// Wakes the waiting poll or the WebSocket's task.
     pub fn wake(&self) {
-        if let Some(waker) = self.owner.lock().take() {
+        let waker = self.wakers.lock().owner.take();
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
 
     fn wake_upgrader(&self) {
-        if let Some(waker) = self.upgrader.lock().take() {
+        let waker = self.wakers.lock().upgrader.take();
+        if let Some(waker) = waker {
             waker.wake();
         }
     }
 
+    fn wake_all(&self) {
+        let Wakers { owner, upgrader, poster } = std::mem::take(&mut *self.wakers.lock());
+        [owner, upgrader, poster].into_iter().flatten().for_each(Waker::wake);
+    }
+
     /// Asks to be woken when the poll can be answered or the WebSocket's task has something to do.
     pub fn wait(&self, waker: &Waker) {
-        set_waker(&mut self.owner.lock(), waker);
+        set_waker(&mut self.wakers.lock().owner, waker);
     }
 
     /// Asks to be woken when the upgrade has failed.
     pub fn wait_upgrade(&self, waker: &Waker) {
-        set_waker(&mut self.upgrader.lock(), waker);
+        set_waker(&mut self.wakers.lock().upgrader, waker);
+    }
+
+    /// Asks to be woken when the session has ended, so that a POST in progress can end as well.
+    pub fn wait_end(&self, waker: &Waker) {
+        set_waker(&mut self.wakers.lock().poster, waker);
     }
 
     /// Whether a WebSocket may still become the transport.
@@ -377,7 +415,8 @@ impl Peer {
             return Some(PollAnswer::Payload(payload));
         }
         if let Some(reason) = self.ended() {
-            return Some(PollAnswer::Ended(reason));
+            let failed = self.failed.load(Ordering::Acquire);
+            return Some(if failed { PollAnswer::Failed } else { PollAnswer::Ended(reason) });
         }
         self.released.swap(false, Ordering::AcqRel).then_some(PollAnswer::Noop)
     }

@@ -9,21 +9,22 @@ use std::{cell::RefCell, sync::Arc};
 use super::runtime::{Flush, Runtime};
 
 /// Connections flushed before the turn's thread goes on; the rest follows in slices.
-pub(crate) const FLUSH_AT_ONCE: usize = 128;
+pub const FLUSH_AT_ONCE: usize = 128;
 
 thread_local! {
     static TURN: RefCell<Option<Vec<Arc<dyn Flush>>>> = const { RefCell::new(None) };
 }
 
 /// A turn in progress on this thread; its end flushes.
-pub(crate) struct Turn<'a> {
+pub struct Turn<'a> {
     runtime: &'a Arc<dyn Runtime>,
     is_outermost: bool,
 }
 
 impl<'a> Turn<'a> {
     /// Begins a turn, or joins the one in progress.
-    pub(crate) fn begin(runtime: &'a Arc<dyn Runtime>) -> Self {
+    #[must_use = "a turn lasts as long as this value"]
+    pub fn begin(runtime: &'a Arc<dyn Runtime>) -> Self {
         let is_outermost = TURN.with_borrow_mut(|turn| match turn {
             Some(_) => false,
             None => {

@@ -50,11 +50,12 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     })
     .await;
     waiting.answered = true;
-    packets(match answer {
-        PollAnswer::Payload(payload) => payload,
-        PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => Bytes::from_static(b"6"),
-        PollAnswer::Ended(_) => Bytes::from_static(b"1"),
-    })
+    match answer {
+        PollAnswer::Payload(payload) => packets(payload),
+        PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => packets(Bytes::from_static(b"6")),
+        PollAnswer::Ended(_) => packets(Bytes::from_static(b"1")),
+        PollAnswer::Failed => empty(StatusCode::BAD_REQUEST),
+    }
 }
 
 /// What was sent before the end, and the close packet.
@@ -74,15 +75,27 @@ where
         Action::Close(_) => return empty(StatusCode::BAD_REQUEST),
         _ => {}
     }
-    let response = match read_body(peer, headers, body).await {
-        Ok(body) => take_in(peer, &body),
-        Err(status) => {
-            peer.lost(CloseReason::TransportError);
-            empty(status)
-        }
+    let response = tokio::select! {
+        body = read_body(peer, headers, body) => match body {
+            Ok(body) => take_in(peer, &body),
+            Err(status) => {
+                peer.fail();
+                empty(status)
+            }
+        },
+        () = ended(peer) => empty(StatusCode::BAD_REQUEST),
     };
     peer.feed(Input::PostEnded);
     response
+}
+
+/// Waits for the end of the session.
+async fn ended(peer: &Peer) {
+    poll_fn(|cx| {
+        peer.wait_end(cx.waker());
+        peer.ended().map_or(Poll::Pending, |_| Poll::Ready(()))
+    })
+    .await;
 }
 
 fn take_in(peer: &Arc<Peer>, body: &[u8]) -> Response<Body> {

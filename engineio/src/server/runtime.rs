@@ -12,12 +12,9 @@ use super::clock::{Clock, ClockHandle, now};
 use crate::{
     adapter::MemoryAdapter,
     config::{Config, ConfigError},
-    hub::{BoxFuture, Flush, Runtime, Server, Timed},
+    hub::{BoxFuture, FLUSH_AT_ONCE, Flush, Runtime, Server, Timed},
     sid::Sid,
 };
-
-/// Connections flushed between two breaks of a large broadcast.
-const FLUSH_AT_ONCE: usize = 128;
 
 /// The hub's [`Runtime`] on tokio: its clock is one task for the whole server.
 pub struct TokioRuntime {

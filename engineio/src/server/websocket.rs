@@ -40,7 +40,7 @@ use super::{
 use crate::{
     config::Config,
     engine::{Action, CloseReason, Input, Packet},
-    hub::{Encoded, Link, Outbox, Peer},
+    hub::{Encoded, Link, Outbox, Peer, Turn},
 };
 
 /// Messages taken in before the connection's task lets others run.
@@ -189,19 +189,32 @@ impl Connection {
 
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
         peer.wait(cx.waker());
+        if self.read(peer, cx) {
+            cx.waker().wake_by_ref();
+        }
+        self.poll_flush(peer, cx)
+    }
+
+    /// Takes in what has arrived, in one turn; answers whether there may be more.
+    fn read(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> bool {
+        let _turn = Turn::begin(peer.runtime());
         for _ in 0..MESSAGES_AT_ONCE {
-            if peer.ended().is_some() {
-                return Poll::Ready(());
+            if peer.ended().is_some() || !self.make_room(peer, cx) {
+                return false;
             }
             match Pin::new(&mut self.websocket).poll_next(cx) {
                 Poll::Ready(Some(Ok(message))) => self.take_in(peer, &message, cx),
                 Poll::Ready(Some(Err(error))) => fail(peer, &error),
                 Poll::Ready(None) => peer.lost(CloseReason::TransportClose),
-                Poll::Pending => return self.poll_flush(peer, cx),
+                Poll::Pending => return false,
             }
         }
-        cx.waker().wake_by_ref();
-        self.poll_flush(peer, cx)
+        true
+    }
+
+    /// Writes before reading on if the queue is long; answers false while the socket takes no more.
+    fn make_room(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> bool {
+        peer.has_room() || self.writer.poll_flush(peer.outbox(), cx).is_ready()
     }
 
     fn poll_flush(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {

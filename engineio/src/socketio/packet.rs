@@ -158,6 +158,9 @@ fn read_attachments<'a>(text: &'a str, config: &Config) -> Result<(usize, &'a st
         return Err(DecodeError::IllegalAttachments);
     }
     let count = digits.parse().map_err(|_| DecodeError::IllegalAttachments)?;
+    if count == 0 {
+        return Err(DecodeError::IllegalAttachments);
+    }
     if count > config.max_attachments {
         return Err(DecodeError::TooManyAttachments { limit: config.max_attachments, count });
     }
@@ -324,7 +327,7 @@ mod tests {
             "3", "3{}", "31{}", "3[", // ACK
             "4[]", "4", // CONNECT_ERROR
             "5", "51", "5a-[]", "51.23-[]", "5-[]", "511-[\"a\"]", "51000000000000-[\"a\"]", // attachments
-            "50-[\"a\",{\"_placeholder\":true,\"num\":0}]", "51-[\"a\",{\"_placeholder\":true,\"num\":1}]",
+            "50-[\"a\"]", "51-[\"a\",{\"_placeholder\":true,\"num\":1}]",
             "299999999999999999999[\"a\"]",
         ];
         for text in refused {
