@@ -14,9 +14,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ack.send(&());
         }
     });
-    io.on("publish", |socket: Socket, Args((room, message)): Args<(String, Box<serde_json::value::RawValue>)>| {
-        socket.namespace().to(room).emit("msg", &message);
-    });
+    io.on(
+        "publish",
+        |socket: Socket, Args((room, message)): Args<(String, Box<serde_json::value::RawValue>)>| {
+            socket.namespace().to(room).emit("msg", &message);
+        },
+    );
     println!("listening");
     Ok(io.listen(&format!("127.0.0.1:{port}")).await?)
 }

@@ -1,5 +1,6 @@
 //! The program that protocol test suites are pointed at; its contract is in the README beside it.
 
+#![allow(clippy::disallowed_methods, reason = "a program may spawn its own tasks")]
 #![allow(clippy::print_stdout, reason = "test suites wait for this program's line on standard output")]
 
 use std::{sync::Arc, time::Duration};

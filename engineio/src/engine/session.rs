@@ -259,10 +259,8 @@ impl Session {
 
     fn on_packet<'a>(&mut self, packet: Packet<'a>, config: &Config, now: Instant) -> Action<'a> {
         if self.phase != Phase::Open {
-            return match packet {
-                Packet::Close => self.close(CloseReason::TransportClose),
-                _ => Action::None,
-            };
+            let leaves = packet == Packet::Close;
+            return if leaves { self.close(CloseReason::TransportClose) } else { Action::None };
         }
         match packet {
             Packet::Message(text) => Action::Deliver(Data::Text(text)),

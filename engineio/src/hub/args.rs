@@ -152,7 +152,11 @@ impl<'a> Serializer for Spread<'a> {
         no_tuple()
     }
 
-    fn serialize_newtype_struct<T: Serialize + ?Sized>(self, _: &'static str, _: &T) -> Result<(), ArgsError> {
+    fn serialize_newtype_struct<T: Serialize + ?Sized>(
+        self,
+        _: &'static str,
+        _: &T,
+    ) -> Result<(), ArgsError> {
         no_tuple()
     }
 
@@ -170,7 +174,11 @@ impl<'a> Serializer for Spread<'a> {
         no_tuple()
     }
 
-    fn serialize_tuple_struct(self, _: &'static str, _: usize) -> Result<Self::SerializeTupleStruct, ArgsError> {
+    fn serialize_tuple_struct(
+        self,
+        _: &'static str,
+        _: usize,
+    ) -> Result<Self::SerializeTupleStruct, ArgsError> {
         no_tuple()
     }
 
@@ -334,8 +342,7 @@ mod tests {
     fn bytes_become_attachments_in_document_order() {
         let value = (Binary::from("zero"), BTreeMap::from([("b", vec![Binary::from("one")])]));
         let (json, attachments) = write(&value);
-        let wanted =
-            r#"["ev",{"_placeholder":true,"num":0},{"b":[{"_placeholder":true,"num":1}]}]"#;
+        let wanted = r#"["ev",{"_placeholder":true,"num":0},{"b":[{"_placeholder":true,"num":1}]}]"#;
         assert_eq!(json, wanted);
         assert_eq!(attachments, ["zero", "one"]);
         let back: (Binary, BTreeMap<String, Vec<Binary>>) = read_all(&json, &attachments).unwrap();

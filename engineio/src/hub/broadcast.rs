@@ -144,8 +144,11 @@ impl BroadcastOperator {
     /// The first socket that could not, after all others have been tried.
     pub fn sockets_join(&self, room: impl Into<Room>) -> Result<(), JoinError> {
         let room = room.into();
-        let results = self.sockets().into_iter().map(|socket| socket.join(room.clone()));
-        results.fold(Ok(()), |sum, result| sum.and(result))
+        let mut first_error = Ok(());
+        for socket in self.sockets() {
+            first_error = first_error.and(socket.join(room.clone()));
+        }
+        first_error
     }
 
     /// Makes the sockets leave a room.

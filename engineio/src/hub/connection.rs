@@ -49,12 +49,7 @@ impl Connection {
         let config = Arc::clone(peer.config());
         let client = Client::new(&config, peer.runtime().now());
         let state = State { client, sockets: Vec::new(), closed: false, closing: None };
-        Self(Arc::new(Inner {
-            config,
-            namespaces,
-            handshake: Arc::new(handshake),
-            state: Mutex::new(state),
-        }))
+        Self(Arc::new(Inner { config, namespaces, handshake: Arc::new(handshake), state: Mutex::new(state) }))
     }
 }
 
@@ -137,16 +132,13 @@ impl Inner {
     fn deliver(&self, peer: &Arc<Peer>, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
         // The socket may have left while attachments were on their way.
         let Some(socket) = self.socket(packet.namespace) else { return };
-        match (packet.kind, packet.id) {
-            (PacketType::Event | PacketType::BinaryEvent, _) => {
-                if socket.receive(packet, attachments).is_err() {
-                    self.violation(peer, &Fault::TooManyEvents);
-                }
+        if let PacketType::Ack | PacketType::BinaryAck = packet.kind {
+            if let Some(id) = packet.id {
+                let reply = AckReply { data: packet.data.to_owned(), attachments: attachments.to_vec() };
+                socket.answer(id, reply);
             }
-            (PacketType::Ack | PacketType::BinaryAck, Some(id)) => {
-                socket.answer(id, AckReply { data: packet.data.to_owned(), attachments: attachments.to_vec() });
-            }
-            _ => {}
+        } else if socket.receive(packet, attachments).is_err() {
+            self.violation(peer, &Fault::TooManyEvents);
         }
     }
 
@@ -182,8 +174,7 @@ impl Inner {
         };
         let handshake = Arc::clone(&self.handshake);
         let middlewares = namespace.middlewares();
-        let socket =
-            Socket::new(Arc::clone(peer), namespace, handshake, packet.data, Box::new(leave));
+        let socket = Socket::new(Arc::clone(peer), namespace, handshake, packet.data, Box::new(leave));
         if middlewares.is_empty() {
             return self.let_in(&socket);
         }

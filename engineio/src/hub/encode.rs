@@ -27,20 +27,31 @@ pub enum EmitError {
 /// What follows an event's name, or fills an answer.
 pub(crate) trait WriteArgs {
     /// Appends the arguments, each after a comma if `separate`.
-    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), ArgsError>;
+    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>)
+    -> Result<(), ArgsError>;
 }
 
 /// Arguments that serde writes.
 pub(crate) struct Typed<'a, T: ?Sized>(pub(crate) &'a T);
 
 impl<T: Serialize + ?Sized> WriteArgs for Typed<'_, T> {
-    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), ArgsError> {
+    fn write(
+        &self,
+        separate: bool,
+        out: &mut Vec<u8>,
+        attachments: &mut Vec<Bytes>,
+    ) -> Result<(), ArgsError> {
         write_args(self.0, separate, out, attachments)
     }
 }
 
 impl WriteArgs for Payload {
-    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>) -> Result<(), ArgsError> {
+    fn write(
+        &self,
+        separate: bool,
+        out: &mut Vec<u8>,
+        attachments: &mut Vec<Bytes>,
+    ) -> Result<(), ArgsError> {
         if separate && !self.json().is_empty() {
             out.push(b',');
         }
@@ -164,7 +175,9 @@ mod tests {
 
     #[test]
     fn reserved_names_cannot_be_emitted() {
-        for name in ["connect", "disconnect", "connect_error", "disconnecting", "newListener", "removeListener"] {
+        for name in
+            ["connect", "disconnect", "connect_error", "disconnecting", "newListener", "removeListener"]
+        {
             assert!(matches!(event("/", None, name, &Typed(&())), Err(EmitError::Reserved(_))), "{name}");
         }
     }

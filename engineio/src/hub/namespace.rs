@@ -155,19 +155,16 @@ impl Namespace {
     }
 
     /// A broadcast to a room.
-    #[must_use]
     pub fn to(&self, room: impl Into<Room>) -> BroadcastOperator {
         self.operator().to(room)
     }
 
     /// A broadcast to everyone but a room.
-    #[must_use]
     pub fn except(&self, room: impl Into<Room>) -> BroadcastOperator {
         self.operator().except(room)
     }
 
     /// A broadcast that skips connections that are busy.
-    #[must_use]
     pub fn volatile(&self) -> BroadcastOperator {
         self.operator().volatile()
     }

@@ -132,10 +132,7 @@ impl Outbox {
     ///
     /// # Errors
     /// Those of `write`; what it took before stays taken.
-    pub fn write_with<E>(
-        &self,
-        mut write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>,
-    ) -> Result<(), E> {
+    pub fn write_with<E>(&self, mut write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>) -> Result<(), E> {
         let mut queue = self.queue.lock();
         while !queue.entries.is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
@@ -237,7 +234,8 @@ mod tests {
             let (outbox, _) = outbox(&["4one", "4two", "4three"]);
             let mut out = Vec::new();
             let result: Result<(), ()> = outbox.write_with(|slices| {
-                let bytes: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
+                let bytes: Vec<u8> =
+                    slices.iter().flat_map(|slice| slice.iter().copied()).take(step).collect();
                 out.extend_from_slice(&bytes);
                 Ok(bytes.len())
             });
@@ -295,7 +293,8 @@ mod tests {
             outbox.push_control(Bytes::from_static(b"\x8a\0"));
         }
         assert_eq!(outbox.queued_bytes(), MAX_CONTROLS * 2);
-        let drained: Result<(), ()> = outbox.write_with(|slices| Ok(slices.iter().map(|slice| slice.len()).sum()));
+        let drained: Result<(), ()> =
+            outbox.write_with(|slices| Ok(slices.iter().map(|slice| slice.len()).sum()));
         assert_eq!(drained, Ok(()));
         outbox.push_control(Bytes::from_static(b"\x8a\0"));
         assert_eq!(outbox.queued_bytes(), 2);

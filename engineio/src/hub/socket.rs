@@ -419,19 +419,16 @@ impl Socket {
     // ---- broadcasting ----
 
     /// A broadcast to everyone in the namespace but this socket.
-    #[must_use]
     pub fn broadcast(&self) -> BroadcastOperator {
         BroadcastOperator::new(self.0.namespace.clone()).except(self.0.id.as_str())
     }
 
     /// A broadcast to a room, without this socket.
-    #[must_use]
     pub fn to(&self, room: impl Into<Room>) -> BroadcastOperator {
         self.broadcast().to(room)
     }
 
     /// A broadcast to everyone but this socket and a room.
-    #[must_use]
     pub fn except(&self, room: impl Into<Room>) -> BroadcastOperator {
         self.broadcast().except(room)
     }

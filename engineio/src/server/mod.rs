@@ -1,5 +1,6 @@
 //! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite.
 
+mod client_bundle;
 mod clock;
 mod cors;
 mod headers;
@@ -11,6 +12,7 @@ mod service;
 mod stream;
 mod websocket;
 
+pub use client_bundle::ClientBundle;
 pub use cors::{Cors, Origins};
 pub use listen::{ListenError, serve_connection};
 pub use options::{AllowRequest, Cookie, Options, SameSite};

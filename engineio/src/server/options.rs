@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use super::cors::Cors;
+use super::{client_bundle::ClientBundle, cors::Cors};
 
 /// The `SameSite` attribute of a cookie.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,11 +93,13 @@ pub struct Options {
     pub cookie: Option<Cookie>,
     /// Asked before a session is opened, not for requests of a session. Default none.
     pub allow_request: Option<AllowRequest>,
+    /// The client library to serve below the path. Default none.
+    pub client: Option<Arc<ClientBundle>>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { path: "/socket.io".into(), cors: None, cookie: None, allow_request: None }
+        Self { path: "/socket.io".into(), cors: None, cookie: None, allow_request: None, client: None }
     }
 }
 
@@ -107,6 +109,7 @@ impl fmt::Debug for Options {
             .field("path", &self.path)
             .field("cors", &self.cors)
             .field("cookie", &self.cookie)
+            .field("client", &self.client)
             .finish_non_exhaustive()
     }
 }

@@ -34,12 +34,12 @@ impl Drop for WaitingPoll<'_> {
 
 /// Answers a GET of a session as soon as there is something to tell.
 pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
-    match peer.feed(Input::PollOpened) {
-        Action::Refuse => return refusal(&RequestError::BadRequest),
-        // Two polls at once: the first has been told that the session is over.
-        Action::Close(_) => return empty(StatusCode::BAD_REQUEST),
-        Action::Farewell => return packets(farewell(peer)),
-        _ => {}
+    let action = peer.feed(Input::PollOpened);
+    if action == Action::Farewell {
+        return packets(farewell(peer));
+    }
+    if let Some(refused) = refused(&action) {
+        return refused;
     }
     let mut waiting = WaitingPoll { peer, answered: false };
     peer.outbox().set_writable(true);
@@ -52,10 +52,21 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     waiting.answered = true;
     match answer {
         PollAnswer::Payload(payload) => packets(payload),
-        PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => packets(Bytes::from_static(b"6")),
+        PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => {
+            packets(Bytes::from_static(b"6"))
+        }
         PollAnswer::Ended(_) => packets(Bytes::from_static(b"1")),
         PollAnswer::Failed => empty(StatusCode::BAD_REQUEST),
     }
+}
+
+/// The answer to a request that its session does not take.
+fn refused(action: &Action<'_>) -> Option<Response<Body>> {
+    if *action == Action::Refuse {
+        return Some(refusal(&RequestError::BadRequest));
+    }
+    // A second request of the same kind at once: the session has ended, and the first has been told so.
+    matches!(action, Action::Close(_)).then(|| empty(StatusCode::BAD_REQUEST))
 }
 
 /// What was sent before the end, and the close packet.
@@ -70,10 +81,8 @@ pub(super) async fn post<B>(peer: &Arc<Peer>, headers: &HeaderMap, body: B) -> R
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    match peer.feed(Input::PostOpened) {
-        Action::Refuse => return refusal(&RequestError::BadRequest),
-        Action::Close(_) => return empty(StatusCode::BAD_REQUEST),
-        _ => {}
+    if let Some(refused) = refused(&peer.feed(Input::PostOpened)) {
+        return refused;
     }
     let response = tokio::select! {
         body = read_body(peer, headers, body) => match body {

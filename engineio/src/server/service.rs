@@ -113,6 +113,12 @@ impl Service {
         {
             return cors.preflight(request.headers());
         }
+        if let Some(mut response) = self.client_file(&request) {
+            if let Some(cors) = cors {
+                cors.decorate(request.headers(), response.headers_mut());
+            }
+            return response;
+        }
         let upgraded = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
         let (parts, body) = request.into_parts();
         let wanted = self.verify(&parts, upgraded.is_some());
@@ -127,6 +133,16 @@ impl Service {
         }
         tame_internet_explorer(&parts.headers, response.headers_mut());
         response
+    }
+
+    /// Answers a request for a file of the client library.
+    fn client_file<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let client = self.0.options.client.as_ref()?;
+        let name = request.uri().path().rsplit('/').next()?;
+        if !matches!(*request.method(), Method::GET | Method::HEAD) {
+            return None;
+        }
+        client.respond(name, request.headers())
     }
 
     /// Checks a request in the order of the reference implementation.

@@ -18,9 +18,7 @@ use bytes::Bytes;
 use futures_util::{Sink, Stream};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{
-        CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
-    },
+    header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
 use hyper::upgrade::Upgraded;
 use sha1::{Digest, Sha1};
@@ -276,14 +274,12 @@ impl Connection {
                 return Poll::Ready(false);
             };
             let packet = Packet::decode(&text).unwrap_or(Packet::Noop);
-            match peer.feed(Input::ProbePacket(packet)) {
-                Action::AnswerProbe => {
-                    let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
-                    outbox.push_control(probe.frames().clone());
-                }
-                Action::Switch => return Poll::Ready(true),
-                _ => return Poll::Ready(false),
+            let action = peer.feed(Input::ProbePacket(packet));
+            if action != Action::AnswerProbe {
+                return Poll::Ready(action == Action::Switch);
             }
+            let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
+            outbox.push_control(probe.frames().clone());
         }
     }
 
@@ -340,7 +336,9 @@ fn fail(peer: &Arc<Peer>, error: &Error) {
         Error::Utf8(_) => (CloseCode::Invalid, CloseReason::TransportError),
         Error::Protocol(_) => (CloseCode::Protocol, CloseReason::TransportError),
         Error::ConnectionClosed | Error::AlreadyClosed => (CloseCode::Normal, CloseReason::TransportClose),
-        _ => (CloseCode::Error, CloseReason::TransportError),
+        Error::Io(_) | Error::Tls(_) | Error::Url(_) | Error::WriteBufferFull(_) | Error::AttackAttempt => {
+            (CloseCode::Error, CloseReason::TransportError)
+        }
     };
     tracing::debug!(%error, "a WebSocket ended");
     let [high, low] = u16::from(code).to_be_bytes();

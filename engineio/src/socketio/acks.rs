@@ -164,7 +164,8 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_as_all_arguments_or_the_first() {
-        let reply = AckReply { data: r#"["a",{"_placeholder":true,"num":0}]"#.into(), attachments: vec!["b".into()] };
+        let reply =
+            AckReply { data: r#"["a",{"_placeholder":true,"num":0}]"#.into(), attachments: vec!["b".into()] };
         assert_eq!(reply.first::<String>(), Ok("a".into()));
         assert_eq!(reply.args::<(String, super::super::Binary)>(), Ok(("a".into(), "b".into())));
         assert!(matches!(reply.first::<u32>(), Err(AckError::Type(_))));

@@ -143,7 +143,9 @@ impl Client {
         let state = self.state(packet.namespace);
         match (packet.kind, state) {
             (PacketType::Connect, None | Some(State::Left)) => ClientAction::Connect(packet),
-            (PacketType::Connect, Some(_)) => ClientAction::Close(Fault::SecondConnect(packet.namespace.into())),
+            (PacketType::Connect, Some(_)) => {
+                ClientAction::Close(Fault::SecondConnect(packet.namespace.into()))
+            }
             (PacketType::ConnectError, _) => ClientAction::Close(Fault::ConnectError),
             (PacketType::Disconnect, Some(State::Connected)) => {
                 self.forget(packet.namespace);

@@ -319,15 +319,46 @@ mod tests {
     #[test]
     fn invalid_packets_are_refused() {
         let refused = [
-            "", "7", "9", "x", "€", "abc", // no packet type
-            "0[]", "0\"x\"", "0null", "0{", "0{}x", // CONNECT
-            "1{}", "1/admin,{}", // DISCONNECT
-            "2", "2{}", "2[]", "2[null]", "2[true]", "2[{}]", "2[[]]", "2[\"a\"", "2\"a\"", // EVENT
-            "2[\"connect\"]", "2[\"disconnecting\"]", "2[\"newListener\"]", // reserved
-            "3", "3{}", "31{}", "3[", // ACK
-            "4[]", "4", // CONNECT_ERROR
-            "5", "51", "5a-[]", "51.23-[]", "5-[]", "511-[\"a\"]", "51000000000000-[\"a\"]", // attachments
-            "50-[\"a\"]", "51-[\"a\",{\"_placeholder\":true,\"num\":1}]",
+            "",
+            "7",
+            "9",
+            "x",
+            "€",
+            "abc", // no packet type
+            "0[]",
+            "0\"x\"",
+            "0null",
+            "0{",
+            "0{}x", // CONNECT
+            "1{}",
+            "1/admin,{}", // DISCONNECT
+            "2",
+            "2{}",
+            "2[]",
+            "2[null]",
+            "2[true]",
+            "2[{}]",
+            "2[[]]",
+            "2[\"a\"",
+            "2\"a\"", // EVENT
+            "2[\"connect\"]",
+            "2[\"disconnecting\"]",
+            "2[\"newListener\"]", // reserved
+            "3",
+            "3{}",
+            "31{}",
+            "3[", // ACK
+            "4[]",
+            "4", // CONNECT_ERROR
+            "5",
+            "51",
+            "5a-[]",
+            "51.23-[]",
+            "5-[]",
+            "511-[\"a\"]",
+            "51000000000000-[\"a\"]", // attachments
+            "50-[\"a\"]",
+            "51-[\"a\",{\"_placeholder\":true,\"num\":1}]",
             "299999999999999999999[\"a\"]",
         ];
         for text in refused {
