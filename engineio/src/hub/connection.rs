@@ -90,7 +90,9 @@ impl Receiver for Connection {
     }
 
     fn deadline(&self) -> Option<Instant> {
-        self.0.state.lock().client.deadline()
+        let state = self.0.state.lock();
+        // A session that has ended for the application may wait for its last poll; nothing is due any more.
+        if state.closed { None } else { state.client.deadline() }
     }
 
     fn tick(&self, peer: &Arc<Peer>, now: Instant) {

@@ -7,6 +7,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     args::{ArgsError, Payload, read_all, read_first},
+    outbox::Sent,
     reason::DisconnectReason,
     runtime::BoxFuture,
     socket::Socket,
@@ -125,6 +126,11 @@ pub trait Outcome {
 }
 
 impl Outcome for () {
+    fn report(self, _event: &str) {}
+}
+
+/// So that a listener may end with an emit.
+impl Outcome for Sent {
     fn report(self, _event: &str) {}
 }
 

@@ -1,0 +1,192 @@
+//! A world without IO: the server's runtime, and clients that talk to it packet by packet.
+
+use std::{
+    sync::{
+        Arc, Mutex, Weak,
+        atomic::{AtomicU64, Ordering},
+    },
+    task::{Context, Waker},
+    time::{Duration, Instant, SystemTime},
+};
+
+use engineio::{
+    Config, Server, Sid,
+    adapter::MemoryAdapter,
+    engine::{CloseReason, Input, Packet, Transport},
+    hub::{BoxFuture, Flush, Peer, Peers, Runtime, Timed},
+};
+
+/// Virtual time, counted ids, and tasks that run when they are told to.
+pub struct FakeRuntime {
+    start: Instant,
+    elapsed: Mutex<Duration>,
+    ids: AtomicU64,
+    tasks: Mutex<Vec<BoxFuture<'static, ()>>>,
+    visits: Mutex<Vec<(Instant, Weak<dyn Timed>)>>,
+}
+
+impl Runtime for FakeRuntime {
+    fn now(&self) -> Instant {
+        self.start + *self.elapsed.lock().unwrap()
+    }
+
+    fn wall_clock(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + *self.elapsed.lock().unwrap()
+    }
+
+    fn fresh_sid(&self) -> Sid {
+        let mut bytes = [0; Sid::BYTES];
+        bytes[..8].copy_from_slice(&self.ids.fetch_add(1, Ordering::Relaxed).to_le_bytes());
+        Sid::from_bytes(bytes)
+    }
+
+    fn spawn(&self, task: BoxFuture<'static, ()>) {
+        self.tasks.lock().unwrap().push(task);
+    }
+
+    fn arm(&self, at: Instant, timed: Weak<dyn Timed>) {
+        self.visits.lock().unwrap().push((at, timed));
+    }
+
+    fn flush_later(&self, rest: Vec<Arc<dyn Flush>>) {
+        rest.iter().for_each(|connection| connection.flush());
+    }
+}
+
+/// A server in a world of its own.
+pub struct World {
+    pub io: Server,
+    pub runtime: Arc<FakeRuntime>,
+    peers: Arc<Peers>,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self::with(Config::default())
+    }
+
+    pub fn with(config: Config) -> Self {
+        let runtime = Arc::new(FakeRuntime {
+            start: Instant::now(),
+            elapsed: Mutex::default(),
+            ids: AtomicU64::new(1),
+            tasks: Mutex::default(),
+            visits: Mutex::default(),
+        });
+        let adapter = Arc::new(|_: &str| Arc::new(MemoryAdapter::default()) as _);
+        let io = Server::with_runtime(config, Arc::<FakeRuntime>::clone(&runtime), adapter);
+        Self { io, runtime, peers: Arc::default() }
+    }
+
+    /// A client whose connection is open, in no namespace yet.
+    pub fn client(&self) -> Client {
+        let (config, runtime) = (Arc::clone(self.io.config()), Arc::clone(self.io.runtime()));
+        let peer = Peer::new(runtime.fresh_sid(), Transport::Polling, config, runtime, &self.peers);
+        self.peers.insert(*peer.sid(), Arc::clone(&peer));
+        let request = http::Request::get("/socket.io/?EIO=4&transport=polling&room=a%20b")
+            .header("x-test", "yes")
+            .body(())
+            .unwrap();
+        peer.open(&self.io, &request.into_parts().0);
+        Client { peer }
+    }
+
+    /// A client that has joined `/`.
+    pub fn connected(&self) -> Client {
+        let client = self.client();
+        client.send("0");
+        assert!(client.received()[0].starts_with("40{"), "the client is let in");
+        client
+    }
+
+    /// Polls the tasks until none of them goes on by itself.
+    pub fn run(&self) {
+        for _ in 0..10 {
+            let tasks = std::mem::take(&mut *self.runtime.tasks.lock().unwrap());
+            let mut cx = Context::from_waker(Waker::noop());
+            for mut task in tasks {
+                if task.as_mut().poll(&mut cx).is_pending() {
+                    self.runtime.tasks.lock().unwrap().push(task);
+                }
+            }
+        }
+    }
+
+    /// How many tasks wait for something.
+    pub fn tasks(&self) -> usize {
+        self.runtime.tasks.lock().unwrap().len()
+    }
+
+    /// Lets time pass and makes the visits that become due.
+    pub fn advance(&self, time: Duration) {
+        let until = self.runtime.now() + time;
+        loop {
+            let due = {
+                let mut visits = self.runtime.visits.lock().unwrap();
+                visits.sort_by_key(|(at, _)| *at);
+                if visits.first().is_some_and(|(at, _)| *at <= until) { Some(visits.remove(0)) } else { None }
+            };
+            let Some((at, timed)) = due else { break };
+            *self.runtime.elapsed.lock().unwrap() = at - self.runtime.start;
+            if let Some(timed) = timed.upgrade() {
+                timed.fire(at);
+            }
+        }
+        *self.runtime.elapsed.lock().unwrap() = until - self.runtime.start;
+    }
+
+    /// How many connections the server knows.
+    pub fn connections(&self) -> usize {
+        self.peers.len()
+    }
+}
+
+/// A client at the other end of a polling session.
+pub struct Client {
+    pub peer: Arc<Peer>,
+}
+
+impl Client {
+    /// Sends a Socket.IO packet in its text form.
+    pub fn send(&self, packet: &str) {
+        self.peer.feed(Input::Packet(Packet::Message(packet)));
+    }
+
+    pub fn send_binary(&self, bytes: &[u8]) {
+        self.peer.feed(Input::Packet(Packet::Binary(bytes.into())));
+    }
+
+    /// The Engine.IO packets that wait for this client.
+    pub fn received(&self) -> Vec<String> {
+        let mut packets = Vec::new();
+        while let Some(payload) = self.peer.outbox().take_payload(self.peer.config()) {
+            let text = String::from_utf8(payload.to_vec()).unwrap();
+            packets.extend(text.split('\x1e').map(str::to_owned));
+        }
+        packets
+    }
+
+    /// The connection breaks.
+    pub fn vanish(&self) {
+        self.peer.feed(Input::TransportLost(CloseReason::TransportClose));
+    }
+
+    /// Whether the server has closed the connection, or is waiting to tell.
+    pub fn is_closed(&self) -> bool {
+        !self.peer.is_open()
+    }
+}
+
+/// A list that listeners write to.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<String>>>);
+
+impl Log {
+    pub fn add(&self, line: impl Into<String>) {
+        self.0.lock().unwrap().push(line.into());
+    }
+
+    pub fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
