@@ -158,10 +158,10 @@ describe("handshake", () => {
   test("accepts a frame in the same segment as the upgrade request", async () => {
     const frame = Buffer.from([0x81, 0x83, 0, 0, 0, 0, ...Buffer.from("4hi")]);
     const request = Buffer.concat([Buffer.from(upgradeRequest("/engine.io/?EIO=4&transport=websocket")), frame]);
-    // The connection ends by the missing pong; until then everything is written to it.
-    const bytes = await exchange(server.port, request);
+    const echo = "\x81\x034hi";
+    const bytes = await exchange(server.port, request, { enough: (text) => text.includes(echo) });
     assert.match(bytes, /^HTTP\/1\.1 101 /);
-    assert.ok(bytes.includes("\x81\x034hi"), "the echo of the first frame");
+    assert.ok(bytes.includes(echo), "the echo of the first frame");
   });
 });
 
@@ -409,12 +409,12 @@ describe("polling", () => {
   ]) {
     test(`ends the session at ${what}`, async () => {
       const session = await Polling.open(endpoint);
-      // The reference cuts the POST; an answer with an error is as good.
+      // The reference says 200 to this POST although it ends the session; an error or a cut is as good.
       const status = await session.post(body).then(
         (answer) => answer.status,
         () => "cut",
       );
-      assert.ok(["cut", 400].includes(status), `answered ${status}`);
+      assert.ok([200, 400, "cut"].includes(status), `answered ${status}`);
       assertRefused(await session.get(), 1);
     });
   }

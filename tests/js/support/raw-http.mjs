@@ -47,13 +47,19 @@ export function answerTo(request) {
   });
 }
 
-/** Writes bytes to a fresh TCP connection and returns everything that came until the server closed it. */
-export function exchange(port, bytes, { timeout = 5000 } = {}) {
+/**
+ * Writes bytes to a fresh TCP connection and returns everything that came until the server closed it, or until the
+ * text so far satisfies `enough`.
+ */
+export function exchange(port, bytes, { timeout = 5000, enough = () => false } = {}) {
   const socket = net.connect(port, "127.0.0.1");
   const result = new Promise((resolve, reject) => {
     const pieces = [];
     socket.on("connect", () => socket.write(bytes));
-    socket.on("data", (piece) => pieces.push(piece));
+    socket.on("data", (piece) => {
+      pieces.push(piece);
+      if (enough(Buffer.concat(pieces).toString("latin1"))) resolve(Buffer.concat(pieces));
+    });
     // A reset after the answer is an acceptable end; what matters is what was read before it.
     socket.on("error", (error) => (pieces.length > 0 ? resolve(Buffer.concat(pieces)) : reject(error)));
     socket.on("close", () => resolve(Buffer.concat(pieces)));
