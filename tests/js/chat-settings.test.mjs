@@ -45,7 +45,7 @@ describe("the cookie", () => {
   test("follows COOKIE_SAMESITE and COOKIE_SECURE in sign-up, log-in and refresh", async () => {
     const roomcast = await start({ COOKIE_SAMESITE: "Lax", COOKIE_SECURE: "false" });
     const someone = roomcast.visitor();
-    const [email, password] = [freshEmail(), "p"];
+    const [email, password] = [freshEmail(), "secret"];
     for (const answer of [
       await someone.post("/user/create", { email, name: "N", password }),
       await someone.post("/auth/login", { email, password }),
@@ -83,7 +83,7 @@ describe("EXPRESS_ERRORS", () => {
     for (const answer of [
       await roomcast.visitor().get("/auth/me"),
       await roomcast.visitor().post("/auth/login", { email: someone.email, password: "wrong" }),
-      await roomcast.visitor().post("/user/create", { email: someone.email, name: "N", password: "p" }),
+      await roomcast.visitor().post("/user/create", { email: someone.email, name: "N", password: "secret" }),
       await someone.post("/chat/create-room", {}),
       await someone.post("/chat/join-room/NOSUCH"),
       await someone.post("/chat/create-room", { roomName: "x" }, { origin: "https://evil.example" }),

@@ -35,7 +35,7 @@ export function accounts(context) {
     test("refuses an e-mail address that is taken, in any spelling", async () => {
       const { email } = await user();
       for (const same of [email, email.toUpperCase()]) {
-        const answer = await visitor().post("/user/create", { email: same, name: "B", password: "other" });
+        const answer = await visitor().post("/user/create", { email: same, name: "B", password: "other secret" });
         failed(answer, 400, 409);
         assert.deepEqual(answer.setCookie, []);
       }
@@ -45,21 +45,21 @@ export function accounts(context) {
       const email = freshEmail();
       const spellings = [email, email.toUpperCase(), email, email, email.toUpperCase(), email];
       const answers = await Promise.all(
-        spellings.map((spelling, i) => visitor().post("/user/create", { email: spelling, name: `N${i}`, password: "p" })),
+        spellings.map((spelling, i) => visitor().post("/user/create", { email: spelling, name: `N${i}`, password: "secret" })),
       );
       assert.equal(answers.filter(({ json }) => json?.success).length, 1);
       for (const answer of answers) if (!answer.json?.success) failed(answer, 400, 409);
     });
 
-    const good = () => ({ email: freshEmail(), name: "N", password: "p" });
+    const good = () => ({ email: freshEmail(), name: "N", password: "secret" });
     for (const [what, body] of [
-      ["without e-mail", { name: "N", password: "p" }],
-      ["without name", { email: "a@b.example", password: "p" }],
+      ["without e-mail", { name: "N", password: "secret" }],
+      ["without name", { email: "a@b.example", password: "secret" }],
       ["without password", { email: "a@b.example", name: "N" }],
       ["with an empty password", { email: "a@b.example", name: "N", password: "" }],
-      ["with a blank name", { email: "a@b.example", name: "  ", password: "p" }],
-      ["with an e-mail without @", { email: "nobody", name: "N", password: "p" }],
-      ["with an object as e-mail", { email: { $ne: null }, name: "N", password: "p" }],
+      ["with a blank name", { email: "a@b.example", name: "  ", password: "secret" }],
+      ["with an e-mail without @", { email: "nobody", name: "N", password: "secret" }],
+      ["with an object as e-mail", { email: { $ne: null }, name: "N", password: "secret" }],
       ["with a number as password", { email: "a@b.example", name: "N", password: 12345 }],
       ["with a password over 72 bytes", { ...good(), password: "é".repeat(37) }],
       ["with NUL in the password", { ...good(), password: "a\0b" }],
@@ -113,8 +113,8 @@ export function accounts(context) {
 
     for (const [what, body] of [
       ["without password", { email: "a@b.example" }],
-      ["without e-mail", { password: "p" }],
-      ["with an operator as e-mail", { email: { $gt: "" }, password: "p" }],
+      ["without e-mail", { password: "secret" }],
+      ["with an operator as e-mail", { email: { $gt: "" }, password: "secret" }],
       ["with an operator as password", { email: "a@b.example", password: { $gt: "" } }],
       ["with broken JSON", '{"email":'],
     ]) {
@@ -193,7 +193,7 @@ export function accounts(context) {
     });
 
     test("is told to clients without cookies that ask for it, and only to them", async () => {
-      const [email, password] = [freshEmail(), "p"];
+      const [email, password] = [freshEmail(), "secret"];
       const someone = visitor();
       const answers = [
         await someone.post("/user/create", { email, name: "N", password, returnToken: true }),
