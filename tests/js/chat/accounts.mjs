@@ -181,6 +181,7 @@ export function accounts(context) {
     test("is refreshed by GET and POST, with the same kind of cookie", async () => {
       const someone = await user("Ann");
       for (const method of ["GET", "POST"]) {
+        // Without a body, as clients of cookies send it.
         const answer = await someone.call(method, "/auth/refresh");
         succeeded(answer);
         const payload = claims(assertTokenCookie(answer));
