@@ -22,8 +22,8 @@ for (const name of (process.env.STORES ?? "sqlite,mongodb").split(",")) {
   const context = {
     store,
     roomcast: null,
-    /** A server whose tokens live for six seconds; one for all tests that need it. */
-    shortLived: () => (shortLived ??= Roomcast.start(store, { JWT_EXPIRE_IN: "6" })),
+    /** A server whose tokens live for four seconds; one for all tests that need it. */
+    shortLived: () => (shortLived ??= Roomcast.start(store, { JWT_EXPIRE_IN: "4" })),
   };
   describe(`with ${store.name}:`, () => {
     before(async () => {
