@@ -310,6 +310,10 @@ describe("DISCONNECT", () => {
     const wire = await Wire.open(endpoint);
     const first = await join(wire);
     wire.send("41");
+    // The reference acts on a DISCONNECT a moment later than on a CONNECT that follows in the same segment. A refused
+    // CONNECT is a round trip that lets it do so, and there is still no namespace joined.
+    wire.send("40/nowhere,");
+    assert.equal(await wire.next(), '44/nowhere,{"message":"Invalid namespace"}');
     const second = await join(wire);
     assert.notEqual(second.sid, first.sid);
     await exchangePackets(wire, [], []);
