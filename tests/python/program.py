@@ -24,10 +24,13 @@ class Conformance:
 
     def start(self):
         """Starts the program and waits for its "listening" line."""
+        program = os.environ.get("CONFORMANCE_BIN")
+        if not program:
+            raise RuntimeError("CONFORMANCE_BIN must name the program to test; tests/run sets it")
         # A file takes the output, so that a program that prints a lot is never stopped by a full pipe.
         self.output = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
-            [os.environ["CONFORMANCE_BIN"]],
+            [program],
             env={**os.environ, "PORT": str(self.port)},
             stdout=self.output,
             stderr=subprocess.STDOUT,
