@@ -254,12 +254,17 @@ describe("binary", () => {
     wire.drop();
   });
 
-  test("placeholders may name the attachments in any order; the answer numbers them anew", async () => {
+  test("placeholders may name the attachments in any order", async () => {
     const wire = await connected();
-    await exchangePackets(
-      wire,
-      [`452-["message",${two},${one}]`, Buffer.from("first"), Buffer.from("second")],
-      [`452-["message-back",${one},${two}]`, Buffer.from("second"), Buffer.from("first")],
+    for (const frame of [`452-["message",${two},${one}]`, Buffer.from("first"), Buffer.from("second")]) wire.send(frame);
+    const [header, ...attachments] = await wire.take(3);
+    assert.ok(header.startsWith("452-"), header);
+    // The answer may number them anew, as the reference does, or send them as they came.
+    const [name, ...places] = JSON.parse(header.slice(4));
+    assert.equal(name, "message-back");
+    assert.deepEqual(
+      places.map(({ num }) => attachments[num].toString()),
+      ["second", "first"],
     );
     wire.drop();
   });
