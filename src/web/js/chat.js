@@ -1,5 +1,5 @@
 // What can be done in the chat: rooms, messages, recovery. Ties the state, the connection and the outbox together.
-import { refreshBefore, whoAmI } from './account.js';
+import { logOut, refreshBefore, whoAmI } from './account.js';
 import { request } from './api.js';
 import { createOutbox } from './outbox.js';
 import { createRealtime } from './realtime.js';
@@ -212,8 +212,6 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
   return {
     join,
     refreshRooms,
-    signedOut,
-    authorOf,
     connectNow: realtime.connectNow,
 
     /** Starts the chat of a signed-in user, in the room they were in. */
@@ -227,6 +225,19 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
     async create(roomName) {
       const { newRoom } = await ask('POST', '/chat/create-room', { roomName });
       await join(newRoom.code);
+    },
+
+    /** Ends the session here and on the server. */
+    async logOut() {
+      // The server ends the socket of a revoked token; going first avoids asking why.
+      realtime.stop();
+      try {
+        await logOut();
+      } catch (error) {
+        realtime.start();
+        throw error;
+      }
+      signedOut('');
     },
 
     async leave() {

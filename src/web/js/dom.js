@@ -49,9 +49,10 @@ function initials(name) {
 const HUES = 10;
 
 function hueOf(id) {
-  let hash = 7;
-  for (const char of id) hash = (hash * 31 + char.codePointAt(0)) >>> 0;
-  return hash % HUES;
+  // FNV-1a; its low bits alone are too alike for ids that differ in one digit.
+  let hash = 0x811c9dc5;
+  for (const char of id) hash = Math.imul(hash ^ char.codePointAt(0), 0x01000193) >>> 0;
+  return (hash >>> 8) % HUES;
 }
 
 /**

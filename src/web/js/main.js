@@ -1,5 +1,5 @@
 // Starts the page: makes the parts, connects them, decides between the sign-in form and the chat.
-import { logOut, onOtherTab, whoAmI } from './account.js';
+import { onOtherTab, whoAmI } from './account.js';
 import { sayMessage, toast } from './announce.js';
 import { createChat } from './chat.js';
 import { byId } from './dom.js';
@@ -46,8 +46,7 @@ startTheme();
 
 byId('log-out').addEventListener('click', async () => {
   try {
-    await logOut();
-    chat.signedOut('');
+    await chat.logOut();
   } catch (error) {
     toast(error.message);
   }

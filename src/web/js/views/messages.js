@@ -28,6 +28,11 @@ export function createMessagesView({ store, chat }) {
     box.scrollTop = box.scrollHeight;
   }
 
+  function firstInView() {
+    const top = box.getBoundingClientRect().top;
+    return [...list.querySelectorAll('.message')].find((row) => row.getBoundingClientRect().bottom > top);
+  }
+
   function draw({ room, loadingHistory }) {
     if (!room) return;
     if (room.code !== shownRoom) {
@@ -37,13 +42,12 @@ export function createMessagesView({ store, chat }) {
       newestKey = '';
     }
     const rows = chat.rows();
-    // Keeping the distance to the end holds the place both when older rows come in above and when none do.
-    const firstKey = list.firstElementChild?.dataset.key;
-    const keep = distanceToEnd();
+    const anchor = following ? undefined : firstInView();
+    const was = anchor?.offsetTop ?? 0;
     reconcile(list, rows, createRow, updateRow);
-    const grewAbove = list.firstElementChild?.dataset.key !== firstKey;
     if (following) toEnd();
-    else if (grewAbove) box.scrollTop = box.scrollHeight - box.clientHeight - keep;
+    // Rows that came in above must not push away what is being read.
+    else if (anchor) box.scrollTop += anchor.offsetTop - was;
 
     countUnseen(rows);
     const older = chat.hasOlder();
