@@ -130,25 +130,6 @@ describe('two people in a room', { timeout: 60_000 }, () => {
     await inRoom(gracePage, ROOM);
   });
 
-  test('another tab takes over, and the first one comes back with what it missed', async () => {
-    const second = await ada.newPage();
-    await second.goto(server.url);
-    await online(second);
-    await adaPage.locator('#banner').getByText('In use in another tab').waitFor();
-    assert.ok(await adaPage.locator('#message').isDisabled());
-    await screenshot(adaPage, 'replaced-desktop-light');
-    await say(gracePage, 'Can you still hear me?');
-    await sees(second, 'Can you still hear me?');
-    assert.equal(await message(adaPage, 'Can you still hear me?').count(), 0);
-
-    await adaPage.getByRole('button', { name: 'Use here' }).click();
-    await online(adaPage);
-    await sees(adaPage, 'Can you still hear me?');
-    assert.equal(await message(adaPage, 'Can you still hear me?').count(), 1);
-    await second.locator('#banner').getByText('In use in another tab').waitFor();
-    await second.close();
-  });
-
   test('the server is killed: both pages say so, count attempts, keep what is written, and recover', async () => {
     const before = await texts(adaPage);
     await adaPage.getByRole('button', { name: /Connection log/u }).click();
@@ -194,8 +175,17 @@ describe('two people in a room', { timeout: 60_000 }, () => {
     assert.deepEqual(await texts(adaPage), after);
   });
 
-  test('older messages come while scrolling up, and the place is held', async () => {
-    await adaPage.evaluate(async (roomCode) => {
+  test('another tab takes over, and the first one comes back with what it missed', async () => {
+    const second = await ada.newPage();
+    await second.goto(server.url);
+    await online(second);
+    await adaPage.locator('#banner').getByText('In use in another tab').waitFor();
+    assert.ok(await adaPage.locator('#message').isDisabled());
+    await screenshot(adaPage, 'replaced-desktop-light');
+    await say(gracePage, 'Can you still hear me?');
+    await sees(second, 'Can you still hear me?');
+    // More than one page of history, so that catching up has to go back several times.
+    await gracePage.evaluate(async (roomCode) => {
       for (let number = 1; number <= 75; number += 1) {
         await fetch('/chat/message', {
           method: 'POST',
@@ -204,7 +194,18 @@ describe('two people in a room', { timeout: 60_000 }, () => {
         });
       }
     }, code);
-    await sees(gracePage, 'Line 75');
+    await sees(second, 'Line 75');
+    assert.equal(await message(adaPage, 'Can you still hear me?').count(), 0);
+
+    await adaPage.getByRole('button', { name: 'Use here' }).click();
+    await online(adaPage);
+    await sees(adaPage, 'Line 75');
+    assert.deepEqual(await texts(adaPage), await texts(gracePage));
+    await second.locator('#banner').getByText('In use in another tab').waitFor();
+    await second.close();
+  });
+
+  test('older messages come while scrolling up, and the place is held', async () => {
     const complete = await texts(gracePage);
     await gracePage.reload();
     await sees(gracePage, 'Line 75');

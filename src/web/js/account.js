@@ -8,6 +8,9 @@ const REFRESH_RETRY_MS = 3000;
 
 const tabs = new BroadcastChannel('roomcast.identity');
 
+/** A server set up for older clients answers refusals with status 200. */
+const isRefusal = (error) => error instanceof ApiError && (error.status === 401 || error.status === 200);
+
 function remember(user) {
   try {
     if (user) localStorage.setItem(HINT, user.userOid);
@@ -36,7 +39,7 @@ export async function whoAmI() {
     const { user, room } = await request('GET', '/auth/me');
     return { user, room: room ?? null };
   } catch (error) {
-    if (!(error instanceof ApiError) || error.status !== 401) throw error;
+    if (!isRefusal(error)) throw error;
     remember(null);
     return null;
   }
@@ -60,7 +63,7 @@ export async function logOut() {
     await request('POST', '/auth/logout');
   } catch (error) {
     // An expired session is as good as logged out.
-    if (error.status !== 401) throw error;
+    if (!isRefusal(error)) throw error;
   }
   remember(null);
   tabs.postMessage('');
@@ -75,7 +78,7 @@ export async function refreshBefore(expiresAt) {
       await request('POST', '/auth/refresh');
       return;
     } catch (error) {
-      if (error.status === 401 || Date.now() > end) return;
+      if (isRefusal(error) || Date.now() > end) return;
     }
     await new Promise((resolve) => setTimeout(resolve, REFRESH_RETRY_MS));
   }

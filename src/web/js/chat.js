@@ -2,14 +2,14 @@
 import { logOut, refreshBefore, whoAmI } from './account.js';
 import { request } from './api.js';
 import { createOutbox } from './outbox.js';
-import { createRealtime } from './realtime.js';
+import { CallError, createRealtime, NO_CONNECTION } from './realtime.js';
 import { createTimeline } from './timeline.js';
 
 const PAGE_SIZE = 50;
 /** Pages fetched at most to close the gap that a lost connection left. */
 const MAX_GAP_PAGES = 20;
-/** Milliseconds until a message is offered again that the server did not answer. */
-const RESEND_MS = 3000;
+/** Milliseconds until the server is asked again that was there and did not answer. */
+const RETRY_MS = 3000;
 /** Milliseconds that must lie between two reconnections after the server itself ended the session. */
 const DISMISSAL_PAUSE_MS = 30_000;
 
@@ -28,7 +28,10 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
 
   const realtime = createRealtime({
     log,
-    onStatus: (connection) => store.set({ connection }),
+    onStatus: (connection) => {
+      if (connection.status !== 'online') for (const timeline of timelines.values()) timeline.markGap();
+      store.set({ connection });
+    },
     onConnect: recover,
     onServerDisconnect,
     events: {
@@ -100,16 +103,18 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
   async function flush() {
     const answered = await outbox.flush();
     // A connect flushes by itself; this is for a server that is there and did not answer.
-    if (!answered && realtime.isOnline()) setTimeout(flush, RESEND_MS);
+    if (!answered && realtime.isOnline()) setTimeout(flush, RETRY_MS);
   }
 
   /** After every connect: learn what happened meanwhile, send what waited. */
   async function recover() {
     refreshRooms();
     try {
+      const { room } = store.get();
       const me = await whoAmI();
       if (!me) return;
-      if (me.room?.code !== store.get().room?.code) setRoom(me.room);
+      // Whoever has joined another room meanwhile knows better than this answer.
+      if (room === store.get().room && me.room?.code !== room?.code) setRoom(me.room);
     } catch {
       // The connection has gone again; the next connect starts over.
       return;
@@ -117,7 +122,7 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
     await Promise.all([catchUp(), flush()]);
   }
 
-  /** Fetches the newest messages of the current room, back to one that is known. */
+  /** Fetches the newest messages of the current room, back to what was known before the gap. */
   async function catchUp() {
     const { room } = store.get();
     if (!room) return;
@@ -127,19 +132,22 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
       const first = timeline.older === undefined;
       const missed = [];
       let before;
-      let closed = first;
+      let oldest;
+      let reached = first;
       for (let page = 0; page < MAX_GAP_PAGES; page += 1) {
         const { messages, next } = await realtime.call('chat:history', { roomCode: room.code, before, limit: PAGE_SIZE });
         missed.push(...messages);
         before = next;
-        closed ||= next === null || messages.some(({ id }) => timeline.has(id));
-        if (closed) break;
+        oldest = messages[0]?.id;
+        reached ||= next === null || timeline.reaches(messages);
+        if (reached) break;
       }
-      if (!closed) timeline.clear();
-      if (first || !closed) timeline.older = before;
+      timeline.closeGap(reached ? undefined : oldest);
+      if (first || !reached) timeline.older = before;
       absorb(timeline, missed);
     } catch (error) {
       if (error.refused) onProblem(error.message);
+      else if (realtime.isOnline()) setTimeout(catchUp, RETRY_MS);
     } finally {
       store.set({ loadingHistory: false });
       redraw();
@@ -193,6 +201,9 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
   }
 
   function setRoom(room) {
+    const left = store.get().room;
+    // A room is heard only from inside.
+    if (left && left.code !== room?.code) timelineOf(left.code).markGap();
     store.set({ room: room && { code: room.code, name: room.name || room.code }, screen: room ? 'room' : 'rooms' });
     if (room) timelineOf(room.code);
   }
@@ -223,6 +234,8 @@ export function createChat({ store, log, onSignedOut, onIncoming, onProblem }) {
     },
 
     async create(roomName) {
+      // Checked first, so that a room is not opened twice because it could not be entered.
+      if (!realtime.isOnline()) throw new CallError(NO_CONNECTION, false);
       const { newRoom } = await ask('POST', '/chat/create-room', { roomName });
       await join(newRoom.code);
     },

@@ -2,7 +2,7 @@
 import { onOtherTab, whoAmI } from './account.js';
 import { sayMessage, toast } from './announce.js';
 import { createChat } from './chat.js';
-import { byId } from './dom.js';
+import { byId, setText } from './dom.js';
 import { createEventLog } from './event-log.js';
 import { createStore } from './store.js';
 import { startTheme } from './theme.js';
@@ -16,6 +16,9 @@ import { createRoomHead } from './views/room-head.js';
 import { createRoomsView } from './views/rooms.js';
 import { createSignIn } from './views/sign-in.js';
 import { createTitle } from './views/title.js';
+
+/** Milliseconds between attempts to learn who is signed in. */
+const BOOT_RETRY_MS = 3000;
 
 const store = createStore();
 const log = createEventLog();
@@ -72,10 +75,16 @@ function openChat(me) {
   chat.start(me);
 }
 
-try {
-  const me = await whoAmI();
-  if (me) openChat(me);
-  else showSignIn('', 'create');
-} catch (error) {
-  showSignIn(error.message, 'login');
+/** Asks until the server answers: somebody who is signed in must not be sent to the form because a database is away. */
+async function boot() {
+  try {
+    const me = await whoAmI();
+    if (me) openChat(me);
+    else showSignIn('', 'create');
+  } catch (error) {
+    setText(byId('boot-text'), error.message);
+    setTimeout(boot, BOOT_RETRY_MS);
+  }
 }
+
+boot();

@@ -5,6 +5,8 @@ const CLIENT_URL = '/socket.io/socket.io.esm.min.js';
 const ACK_TIMEOUT_MS = 8000;
 const RECONNECTION = { reconnectionDelay: 500, reconnectionDelayMax: 5000, randomizationFactor: 0.4, reconnectionAttempts: 120 };
 
+export const NO_CONNECTION = 'There is no connection to the server right now.';
+
 /** A call that the server refused (`refused`) or that got no answer. */
 export class CallError extends Error {
   constructor(message, refused) {
@@ -120,7 +122,7 @@ export function createRealtime({ log, onStatus, onConnect, onServerDisconnect, e
      * @throws {CallError}
      */
     async call(event, payload) {
-      if (!socket?.connected) throw new CallError('There is no connection to the server right now.', false);
+      if (!socket?.connected) throw new CallError(NO_CONNECTION, false);
       let answer;
       try {
         answer = await socket.timeout(ACK_TIMEOUT_MS).emitWithAck(event, payload);

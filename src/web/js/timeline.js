@@ -31,6 +31,8 @@ export function createTimeline() {
   /** @type {Notice[]} */
   let notices = [];
   let noticeSerial = 0;
+  /** The newest message before a gap; `undefined` while nothing can be missing. */
+  let edge;
   /** Message id -> clientId and back, for messages that this page sent: their row keeps its element. */
   const sentAs = new Map();
   const storedAs = new Map();
@@ -39,8 +41,25 @@ export function createTimeline() {
     /** The cursor of the next older page; `undefined` until the first page has come, `null` at the beginning. */
     older: undefined,
 
-    has: (id) => known.has(id),
-    isEmpty: () => messages.length === 0,
+    /** Remembers that messages may be missed from now on. An older gap that is still open stays what it is. */
+    markGap() {
+      if (this.older !== undefined) edge ??= messages.at(-1)?.id ?? '';
+    },
+
+    /** Whether these messages, fetched from the newest backwards, reach what was known before the gap. */
+    reaches: (fetched) => edge === undefined || fetched.some(({ id }) => id <= edge),
+
+    /**
+     * Ends the gap. With `from`, the gap was too wide to be filled: what is older than `from` is forgotten,
+     * to be loaded again from there.
+     */
+    closeGap(from) {
+      edge = undefined;
+      if (from === undefined) return;
+      messages = messages.filter(({ id }) => id >= from);
+      known = new Set(messages.map(({ id }) => id));
+      notices = [];
+    },
 
     /**
      * Adds messages that are not there yet and gives those back.
@@ -52,13 +71,6 @@ export function createTimeline() {
       for (const { id } of fresh) known.add(id);
       messages = [...messages, ...fresh].sort((a, b) => (a.id < b.id ? -1 : 1));
       return fresh;
-    },
-
-    /** Forgets everything stored: used when a gap could not be closed. */
-    clear() {
-      messages = [];
-      known = new Set();
-      notices = [];
     },
 
     /** Remembers that the message `id` is the one sent as `clientId`. */

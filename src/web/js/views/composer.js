@@ -30,11 +30,11 @@ export function createComposer({ store, chat }) {
   }
 
   function hint(status) {
-    if (tooLong()) return 'This is too long for one message. Shorten it or send it in parts.';
+    if (tooLong()) return 'Too long for one message: shorten or split it';
     if (status === 'online') return 'Enter sends, Shift + Enter starts a new line';
     if (status === 'replaced') return 'roomcast is in use in another tab';
     if (status === 'no-client') return 'Live chat is not available';
-    return 'Without a connection: messages wait and are sent when it is back';
+    return 'Messages wait until the connection is back';
   }
 
   function send() {

@@ -7,6 +7,8 @@ import { sayState, toast } from '../announce.js';
 const COPIED_MS = 2000;
 
 export function createRoomHead({ store, chat, onProblem }) {
+  const copyButtons = document.querySelectorAll('[data-copy-code]');
+
   store.watch(['room', 'present', 'rooms', 'screen'], ({ room, present, rooms, screen }) => {
     byId('app').dataset.screen = screen;
     byId('app').dataset.inRoom = String(room !== null);
@@ -16,16 +18,16 @@ export function createRoomHead({ store, chat, onProblem }) {
     fillTile(byId('room-tile'), room.code, room.name);
     setText(byId('room-name'), room.name);
     byId('room-name').title = room.name;
-    setText(byId('room-code'), room.code);
-    setText(byId('room-code-large'), room.code);
-    byId('copy-code').setAttribute('aria-label', `Copy the room code ${room.code}`);
-    byId('copy-code-large').setAttribute('aria-label', `Copy the room code ${room.code}`);
+    for (const button of copyButtons) {
+      setText(button.querySelector('.code-text'), room.code);
+      button.setAttribute('aria-label', `Copy the room code ${room.code}`);
+    }
     const host = rooms?.find(({ code }) => code === room.code)?.hostUser?.name;
     const here = present.roomCode === room.code ? countOf(present.people.length, 'person here', 'people here') : '';
     setText(byId('room-summary'), [here, host && `opened by ${host}`].filter(Boolean).join(' · '));
   });
 
-  for (const id of ['copy-code', 'copy-code-large']) byId(id).addEventListener('click', copyCode);
+  for (const button of copyButtons) button.addEventListener('click', () => copyCode(button));
 
   byId('back-to-rooms').addEventListener('click', () => store.set({ screen: 'rooms' }));
 
@@ -38,7 +40,7 @@ export function createRoomHead({ store, chat, onProblem }) {
     }
   });
 
-  async function copyCode() {
+  async function copyCode(button) {
     const { code } = store.get().room;
     try {
       await navigator.clipboard.writeText(code);
@@ -48,11 +50,12 @@ export function createRoomHead({ store, chat, onProblem }) {
       return;
     }
     sayState('The room code is copied.');
-    byId('copy-icon').setAttribute('href', '#i-check');
-    byId('copy-code').dataset.copied = 'true';
+    const picture = button.querySelector('use');
+    picture.setAttribute('href', '#i-check');
+    button.dataset.copied = 'true';
     setTimeout(() => {
-      byId('copy-icon').setAttribute('href', '#i-copy');
-      delete byId('copy-code').dataset.copied;
+      picture.setAttribute('href', '#i-copy');
+      delete button.dataset.copied;
     }, COPIED_MS);
   }
 }
