@@ -20,7 +20,7 @@ export class CallError extends Error {
  * @param {ReturnType<import('./event-log.js').createEventLog>} hooks.log
  * @param {(connection: import('./store.js').Connection) => void} hooks.onStatus
  * @param {() => void} hooks.onConnect
- * @param {(rejected: boolean) => void} hooks.onServerDisconnect the server ended the session and will not be asked again
+ * @param {() => void} hooks.onServerDisconnect the server ended the session and will not be asked again
  * @param {Record<string, (payload: any) => void>} hooks.events
  */
 export function createRealtime({ log, onStatus, onConnect, onServerDisconnect, events }) {
@@ -28,7 +28,7 @@ export function createRealtime({ log, onStatus, onConnect, onServerDisconnect, e
   let replaced = false;
   let attempts = 0;
 
-  const status = (name, reason = '') => onStatus({ status: name, attempts, reason });
+  const status = (name) => onStatus({ status: name, attempts });
 
   function follow(manager) {
     // The manager counts from one again after "try now"; the reader's count goes on.
@@ -59,14 +59,14 @@ export function createRealtime({ log, onStatus, onConnect, onServerDisconnect, e
       log.add('disconnect', `(${reason})`, reason === 'io client disconnect' ? 'plain' : 'bad');
       if (reason === 'io client disconnect') return;
       if (replaced) status('replaced');
-      else status('offline', reason);
-      if (reason === 'io server disconnect' && !replaced) onServerDisconnect(false);
+      else status('offline');
+      if (reason === 'io server disconnect' && !replaced) onServerDisconnect();
     });
     socket.on('connect_error', (error) => {
       log.add('connect_error', error.message, 'bad');
       // An inactive socket was refused by the server itself; one that is active will try again.
-      if (socket.active) status('offline', error.message);
-      else onServerDisconnect(true);
+      if (socket.active) status('offline');
+      else onServerDisconnect();
     });
     socket.on('session:replaced', () => {
       replaced = true;

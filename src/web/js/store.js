@@ -8,7 +8,7 @@
  *
  * @typedef {'connecting' | 'online' | 'offline' | 'gave-up' | 'replaced' | 'dismissed' | 'no-client'} Status
  * `offline` means that attempts go on by themselves; `gave-up`, `replaced` and `dismissed` wait for the reader.
- * @typedef {{status: Status, attempts: number, reason: string}} Connection
+ * @typedef {{status: Status, attempts: number}} Connection
  *
  * @typedef {object} State
  * @property {User | null} user
@@ -24,7 +24,7 @@
 /** @returns {State} */
 export const initialState = () => ({
   user: null,
-  connection: { status: 'connecting', attempts: 0, reason: '' },
+  connection: { status: 'connecting', attempts: 0 },
   rooms: null,
   room: null,
   present: { roomCode: '', people: [] },

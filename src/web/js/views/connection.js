@@ -22,7 +22,7 @@ const BANNER = {
   'no-client': {
     title: 'Live chat is not available.',
     text: 'This server was built without the browser client. Its operator has to build it again with npm installed.',
-    action: '',
+    action: 'Reload',
   },
 };
 
@@ -42,7 +42,6 @@ export function createConnectionView({ store, chat }) {
       setText(byId('banner-title'), words.title);
       setText(byId('banner-text'), words.text ?? attemptsText(status, attempts));
       setText(byId('banner-action'), words.action);
-      byId('banner-action').hidden = words.action === '';
     }
     if (user) announce(status, words);
   });
@@ -56,7 +55,9 @@ export function createConnectionView({ store, chat }) {
   }
 
   byId('banner-action').addEventListener('click', () => {
-    chat.connectNow();
+    // A module that could not be loaded is asked for again only by a new page.
+    if (store.get().connection.status === 'no-client') location.reload();
+    else chat.connectNow();
     byId('message').focus();
   });
 }

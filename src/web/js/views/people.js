@@ -22,6 +22,6 @@ export function createPeopleView({ store }) {
 
 function note(room, count, online) {
   if (!room) return 'People appear here when you are in a room.';
-  if (!online) return 'As it was when this window was last connected.';
+  if (!online) return count === 0 ? '' : 'As it was when this window was last connected.';
   return count === 1 ? 'Only you so far. Share the code to bring others in.' : '';
 }
