@@ -22,7 +22,7 @@
  */
 
 /** @returns {State} */
-export const initialState = () => ({
+const initialState = () => ({
   user: null,
   connection: { status: 'connecting', attempts: 0 },
   rooms: null,
