@@ -1,4 +1,12 @@
 //! roomcast: a chat service on Socket.IO in one binary.
+//!
+//! A module uses only modules named above it.
+
+pub mod config;
+pub mod error;
+
+pub mod http;
 
 pub mod chat;
+
 pub mod store;
