@@ -7,6 +7,8 @@ pub mod error;
 
 pub mod http;
 
+pub mod auth;
+
 pub mod chat;
 
 pub mod store;
