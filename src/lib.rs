@@ -12,3 +12,5 @@ pub mod auth;
 pub mod chat;
 
 pub mod store;
+
+pub mod service;

@@ -15,27 +15,10 @@ pub struct Peer {
     pub tls: bool,
 }
 
-/// The client of a request and the origin it used to reach the service.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Client {
-    /// The client's address.
-    pub address: IpAddr,
-    /// Scheme and host as the client sees them; `None` if the request names no usable host.
-    pub origin: Option<Origin>,
-}
-
-impl Client {
-    /// Looks through `hops` trusted proxies.
-    ///
-    /// Each proxy adds to the right end of `X-Forwarded-*`, so that counting from the right never reaches what the
-    /// client itself wrote, unless there are fewer proxies than were told. Without hops the headers mean nothing.
-    #[must_use]
-    pub fn see(headers: &HeaderMap, peer: Peer, hops: usize) -> Self {
-        Self { address: address(headers, peer, hops), origin: origin(headers, peer, hops) }
-    }
-}
-
-/// The client's address alone, for limits that count before anything else is read.
+/// The client's address, seen through `hops` trusted proxies.
+///
+/// Each proxy adds to the right end of `X-Forwarded-*`, so that counting from the right never reaches what the
+/// client itself wrote, unless there are fewer proxies than were told. Without hops the headers mean nothing.
 #[must_use]
 pub fn address(headers: &HeaderMap, peer: Peer, hops: usize) -> IpAddr {
     let forwarded = if hops == 0 { None } else { from_right(headers, "x-forwarded-for", hops) };
@@ -43,8 +26,10 @@ pub fn address(headers: &HeaderMap, peer: Peer, hops: usize) -> IpAddr {
     parsed.unwrap_or(peer.address).to_canonical()
 }
 
-/// The origin the client used.
-fn origin(headers: &HeaderMap, peer: Peer, hops: usize) -> Option<Origin> {
+/// The origin at which the client reached the service, seen through `hops` trusted proxies; `None` if the request
+/// names no usable host.
+#[must_use]
+pub fn origin(headers: &HeaderMap, peer: Peer, hops: usize) -> Option<Origin> {
     let own_scheme = if peer.tls { "https" } else { "http" };
     let own_host = headers.get(HOST).and_then(|host| host.to_str().ok());
     let (scheme, host) = if hops == 0 {
@@ -134,10 +119,10 @@ mod tests {
             (0, &[("host", "a/b")], None),
         ];
         for (hops, pairs, expected) in rows {
-            let client = Client::see(&headers(pairs), PEER, hops);
-            assert_eq!(client.origin.as_ref().map(Origin::as_str), expected, "{pairs:?}");
+            let origin = origin(&headers(pairs), PEER, hops);
+            assert_eq!(origin.as_ref().map(Origin::as_str), expected, "{pairs:?}");
         }
-        let tls = Client::see(&headers(&[("host", "a")]), Peer { tls: true, ..PEER }, 0);
-        assert_eq!(tls.origin.unwrap().as_str(), "https://a");
+        let tls = origin(&headers(&[("host", "a")]), Peer { tls: true, ..PEER }, 0);
+        assert_eq!(tls.unwrap().as_str(), "https://a");
     }
 }

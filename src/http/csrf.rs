@@ -1,5 +1,7 @@
 //! The rule against requests that another site makes a browser send with the user's cookie.
 
+use http::{HeaderMap, HeaderName, header::ORIGIN};
+
 use crate::config::Origin;
 
 /// What a request says about where it comes from.
@@ -9,6 +11,16 @@ pub struct Provenance<'a> {
     pub origin: Option<&'a str>,
     /// The `Sec-Fetch-Site` header.
     pub sec_fetch_site: Option<&'a str>,
+}
+
+impl<'a> Provenance<'a> {
+    /// Reads the two headers.
+    #[must_use]
+    pub fn of(headers: &'a HeaderMap) -> Self {
+        // A value that is not text is not a known one either, so that it must not look like an absent one.
+        let text = |name: HeaderName| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
+        Self { origin: text(ORIGIN), sec_fetch_site: text(HeaderName::from_static("sec-fetch-site")) }
+    }
 }
 
 /// Why a request counts as cross-site.

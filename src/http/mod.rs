@@ -7,6 +7,7 @@ pub mod client;
 pub mod cookie;
 pub mod cors;
 pub mod csrf;
+pub mod origins;
 pub mod percent;
 pub mod query;
 pub mod request;
@@ -14,6 +15,7 @@ pub mod response;
 pub mod router;
 pub mod static_files;
 
-pub use client::{Client, Peer};
+pub use client::Peer;
+pub use origins::Origins;
 pub use request::Request;
 pub use response::Response;

@@ -1,32 +1,30 @@
 //! A request whose body has been read, and what handlers take out of it.
 
+use std::net::IpAddr;
+
 use bytes::Bytes;
-use http::{
-    HeaderMap, HeaderName,
-    header::{CONTENT_TYPE, ORIGIN},
-    request::Parts,
-};
+use http::{HeaderMap, header::CONTENT_TYPE, request::Parts};
 use serde::de::DeserializeOwned;
 
 use crate::error::Error;
 
-use super::{Client, csrf::Provenance, query::Query};
+use super::query::Query;
 
 /// The longest part of a JSON error that is repeated, in characters.
 const MAX_DETAIL_CHARS: usize = 200;
 
 /// A request with its body and the client it comes from.
 #[derive(Debug)]
-pub struct Request {
-    /// Method, address and headers.
-    pub parts: Parts,
+pub struct Request<'a> {
+    /// Method, path and headers.
+    pub parts: &'a Parts,
     /// The whole body; empty for methods without one.
     pub body: Bytes,
-    /// Who sent it.
-    pub client: Client,
+    /// The client's address, seen through trusted proxies.
+    pub address: IpAddr,
 }
 
-impl Request {
+impl Request<'_> {
     /// The headers.
     #[must_use]
     pub fn headers(&self) -> &HeaderMap {
@@ -37,14 +35,6 @@ impl Request {
     #[must_use]
     pub fn query(&self) -> Query<'_> {
         Query::new(self.parts.uri.query().unwrap_or_default())
-    }
-
-    /// What the request says about where it comes from.
-    #[must_use]
-    pub fn provenance(&self) -> Provenance<'_> {
-        // A value that is not text is not a known one either, so that it must not look like an absent one.
-        let text = |name: HeaderName| self.headers().get(name).map(|value| value.to_str().unwrap_or("?"));
-        Provenance { origin: text(ORIGIN), sec_fetch_site: text(HeaderName::from_static("sec-fetch-site")) }
     }
 
     /// Reads the body as a JSON object; an empty body is an empty object.
@@ -88,7 +78,7 @@ fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Error> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{IpAddr, Ipv4Addr};
+    use std::net::Ipv4Addr;
 
     use serde::Deserialize;
 
@@ -102,8 +92,9 @@ mod tests {
 
     fn read(content_type: &str, body: &'static str) -> Result<Login, Error> {
         let request = http::Request::builder().header(CONTENT_TYPE, content_type).body(()).unwrap();
-        let client = Client { address: IpAddr::V4(Ipv4Addr::LOCALHOST), origin: None };
-        Request { parts: request.into_parts().0, body: Bytes::from_static(body.as_bytes()), client }.json()
+        let (parts, ()) = request.into_parts();
+        let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        Request { parts: &parts, body: Bytes::from_static(body.as_bytes()), address }.json()
     }
 
     #[test]

@@ -49,7 +49,7 @@ pub fn without_body(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     let length = hyper::body::Body::size_hint(&body).exact().unwrap_or_default();
     if parts.status != StatusCode::NOT_MODIFIED {
-        parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+        parts.headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
     }
     Response::from_parts(parts, Full::default())
 }
