@@ -14,3 +14,5 @@ pub mod chat;
 pub mod store;
 
 pub mod service;
+
+pub mod api;
