@@ -32,6 +32,11 @@ pub enum ConfigError {
     /// `.env` is there but cannot be used.
     #[error("the file .env cannot be read ({0}): write one NAME=value a line, values with spaces in quotes")]
     DotEnv(String),
+    /// A `$` in `.env` that would be replaced.
+    #[error(
+        "{0} in the file .env has a `$`, which stands for another variable there: write {0}='…' in single quotes"
+    )]
+    DotEnvDollar(&'static str),
     /// The generated secret cannot be kept.
     #[error(
         "the token secret cannot be kept in {path} ({source}): write JWT_SECRET, or a DATA_DIR that can be written"

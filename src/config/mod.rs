@@ -1,15 +1,16 @@
 //! The service's settings: every limit and interval with its unit and default, checked once at the start.
 
 mod args;
+mod dotenv;
 mod error;
 mod origin;
 mod secret;
 mod values;
 
 use std::{
-    fmt, io,
+    fmt,
     net::{IpAddr, Ipv4Addr},
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
@@ -135,15 +136,7 @@ impl Config {
     /// # Errors
     /// One sentence that says what to write.
     pub fn load() -> Result<Self, ConfigError> {
-        match dotenvy::from_path(".env") {
-            Ok(()) => {}
-            Err(dotenvy::Error::Io(error)) if error.kind() == io::ErrorKind::NotFound => {}
-            // The error's text repeats the line, and the line may hold the secret.
-            Err(dotenvy::Error::LineParse(_, column)) => {
-                return Err(ConfigError::DotEnv(format!("a line stops making sense at column {column}")));
-            }
-            Err(error) => return Err(ConfigError::DotEnv(error.to_string())),
-        }
+        dotenv::load(Path::new(".env"))?;
         Self::from_args(&Args::parse())
     }
 

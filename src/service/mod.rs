@@ -17,6 +17,8 @@ mod rooms;
 
 #[cfg(test)]
 pub(crate) mod fake;
+#[cfg(test)]
+mod tests;
 
 use std::{sync::Arc, time::Duration};
 
