@@ -53,7 +53,7 @@ pub struct Args {
     #[arg(long, env = "TRUST_PROXY", hide_env_values = true)]
     pub trust_proxy: Option<String>,
 
-    /// The service's own origin as browsers see it, such as https://chat.example [default: from the request]
+    /// The service's own origin as browsers see it, such as `https://chat.example` [default: from the request]
     #[arg(long, env = "PUBLIC_ORIGIN", hide_env_values = true)]
     pub public_origin: Option<String>,
 
