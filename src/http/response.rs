@@ -1,0 +1,67 @@
+//! Responses: JSON, empty ones, and the headers that every one has.
+
+use bytes::Bytes;
+use http::{
+    HeaderMap, HeaderValue, StatusCode,
+    header::{
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    },
+};
+use http_body_util::Full;
+
+/// A response whose whole body is at hand.
+pub type Response = http::Response<Full<Bytes>>;
+
+/// A response without a body.
+#[must_use]
+pub fn empty(status: StatusCode) -> Response {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}
+
+/// A JSON response that no cache keeps and no page embeds.
+#[must_use]
+pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(
+        CONTENT_SECURITY_POLICY,
+        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
+    );
+    response
+}
+
+/// Adds the headers that keep browsers from guessing types, framing the page and telling where users come from.
+pub fn harden(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+}
+
+/// Turns the answer of a GET into that of a HEAD: the same headers, `Content-Length` included, and no body.
+#[must_use]
+pub fn without_body(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let length = hyper::body::Body::size_hint(&body).exact().unwrap_or_default();
+    if parts.status != StatusCode::NOT_MODIFIED {
+        parts.headers.entry(CONTENT_LENGTH).or_insert(HeaderValue::from(length));
+    }
+    Response::from_parts(parts, Full::default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_answer_tells_the_length_of_the_body_it_does_not_have() {
+        let response = without_body(json(StatusCode::OK, "{\"a\":1}"));
+        assert_eq!(response.headers()[CONTENT_LENGTH], "7");
+        assert_eq!(hyper::body::Body::size_hint(response.body()).exact(), Some(0));
+    }
+}
