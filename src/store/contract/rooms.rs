@@ -112,14 +112,10 @@ pub(in crate::store) async fn concurrent_entering_ends_in_one_room_with_one_memb
             tokio::spawn(async move { store.enter_room(&bob, &code).await.unwrap() })
         })
         .collect();
-    let mut moves = 0;
     for entry in entries {
         let entered = entry.await.unwrap();
         assert_ne!(entered.left.as_ref(), Some(&entered.room));
-        moves += usize::from(entered.left.is_some());
     }
-    // Every move away is told once: their number has the parity of the room one ends in.
-    assert!(moves < 40);
     let last = store.current_room(&bob).await.unwrap().unwrap();
     assert!(rooms.contains(&last));
     assert!(store.rooms(&bob).await.unwrap().iter().all(|listed| listed.member));

@@ -19,7 +19,7 @@ impl Directory {
     }
 }
 
-#[async_trait::async_trait]
+#[async_trait::async_trait(?Send)]
 impl Place for Directory {
     async fn open(&self) -> Arc<dyn Store> {
         let store = SqliteStore::open(self.0.path()).unwrap();
