@@ -6,7 +6,7 @@ use std::{
 };
 
 use mongodb::{
-    error::{Error, Result},
+    error::Result,
     options::{ClientOptions, ConnectionString},
 };
 use parking_lot::Mutex;
@@ -92,5 +92,5 @@ async fn try_connect(url: &ConnectionString, database: &mut Option<Database>) ->
         None => database.insert(Database::new(ClientOptions::parse(url.clone()).await?)?),
     };
     database.ping().await?;
-    indexes::prepare(database).await.map_err(Error::from)
+    indexes::prepare(database).await
 }

@@ -26,7 +26,6 @@ pub(super) async fn bounded<T>(
 }
 
 /// Turns an error of the driver into the store's: answers that cannot be read are corrupt, all else may pass.
-// It is passed to `map_err`, which gives the error away.
 #[expect(clippy::needless_pass_by_value, reason = "the signature `map_err` wants")]
 pub(super) fn unavailable(error: Error) -> StoreError {
     if matches!(*error.kind, ErrorKind::BsonDeserialization(_) | ErrorKind::InvalidResponse { .. }) {

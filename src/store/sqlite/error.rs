@@ -5,6 +5,7 @@ use rusqlite::ErrorCode;
 use crate::store::StoreError;
 
 /// Turns an error of SQLite into the store's: contents that cannot be read are corrupt, all else may pass.
+#[expect(clippy::needless_pass_by_value, reason = "the signature `map_err` wants")]
 pub(super) fn unavailable(error: rusqlite::Error) -> StoreError {
     if is_corrupt(&error) {
         StoreError::Corrupt(error.to_string())
