@@ -61,7 +61,13 @@ async fn unique(
     };
     match create(collection, doc! { field: 1 }, named(unique_name, true)).await {
         Err(error) if is_duplicate(&error) => {
-            warn_of_duplicates(collection, field, &options).await?;
+            for documents in duplicates(collection, field, &options).await? {
+                tracing::warn!(
+                    collection = collection.name(),
+                    documents,
+                    "several documents have the same {field}; the unique index waits for all but one to change"
+                );
+            }
             create(collection, doc! { field: 1 }, named(lookup_name, false)).await
         }
         done => done,
@@ -83,12 +89,12 @@ async fn create(collection: &Collection<Document>, keys: Document, options: Inde
     }
 }
 
-/// Names the documents that are equal in `field` in a warning.
-async fn warn_of_duplicates(
+/// Finds the documents that are equal in `field`: the ids of each group of them.
+pub(super) async fn duplicates(
     collection: &Collection<Document>,
     field: &str,
     options: &IndexOptions,
-) -> Result<()> {
+) -> Result<Vec<String>> {
     let pipeline = [
         doc! { "$match": { field: { "$exists": true } } },
         doc! { "$group": { "_id": format!("${field}"), "ids": { "$push": "$_id" }, "count": { "$sum": 1 } } },
@@ -99,17 +105,16 @@ async fn warn_of_duplicates(
         .aggregate(pipeline)
         .with_options(AggregateOptions::builder().collation(options.collation.clone()).build())
         .await?;
+    let mut found = Vec::new();
     while groups.advance().await? {
         let group = groups.deserialize_current()?;
-        tracing::warn!(
-            collection = collection.name(),
-            documents = %group.get_array("ids").map(|ids| names(ids)).unwrap_or_default(),
-            "several documents have the same {field}; the unique index waits until all but one are removed or changed"
-        );
+        found.push(group.get_array("ids").map(|ids| names(ids)).unwrap_or_default());
     }
-    Ok(())
+    Ok(found)
 }
 
 fn names(ids: &[Bson]) -> String {
-    ids.iter().map(Bson::to_string).collect::<Vec<_>>().join(", ")
+    // An ObjectId's own form is its digits alone, which is what one searches for.
+    let name = |id: &Bson| id.as_object_id().map_or_else(|| id.to_string(), |id| id.to_hex());
+    ids.iter().map(name).collect::<Vec<_>>().join(", ")
 }

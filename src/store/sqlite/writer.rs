@@ -15,6 +15,9 @@ const QUEUE_JOBS: usize = 4096;
 /// Jobs of one transaction at most, so that the first of them does not wait too long for its answer.
 const BATCH_JOBS: usize = 2048;
 
+/// How long the writer lets callers gather who have just been answered all at once and will mostly be back.
+const GATHERING: Duration = Duration::from_micros(500);
+
 /// How long a caller waits for a place in the queue before it is told that the store is not available.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
 
@@ -112,7 +115,18 @@ where
 
 fn run(conn: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
     let mut batch = Vec::with_capacity(BATCH_JOBS);
+    let mut last_batch = 0;
     while jobs.blocking_recv_many(&mut batch, BATCH_JOBS) > 0 {
+        if batch.len() < last_batch / 2 {
+            // The first to come back woke this thread; a sync to disk for them alone would hold up all the others.
+            thread::sleep(GATHERING);
+            while batch.len() < BATCH_JOBS
+                && let Ok(job) = jobs.try_recv()
+            {
+                batch.push(job);
+            }
+        }
+        last_batch = batch.len();
         let committed = transact(&conn, &mut batch);
         if let Err(reason) = &committed {
             tracing::error!(jobs = batch.len(), "sqlite transaction failed: {reason}");

@@ -5,9 +5,13 @@ use std::sync::Arc;
 use mongodb::{
     IndexModel,
     bson::{DateTime, Document, doc, oid::ObjectId},
+    options::IndexOptions,
 };
 
-use super::server::Server;
+use super::{
+    super::{database::ignoring_case, indexes::duplicates},
+    server::Server,
+};
 use crate::{
     chat::{NewUser, RoomCode, UserOid},
     store::{
@@ -89,7 +93,7 @@ async fn a_room_that_is_no_longer_active_cannot_be_entered_or_listed() {
 async fn the_indexes_of_mongoose_may_be_there_already() {
     let server = Server::started().await;
     let unique = |keys| {
-        let options = mongodb::options::IndexOptions::builder().unique(true).build();
+        let options = IndexOptions::builder().unique(true).build();
         IndexModel::builder().keys(keys).options(options).build()
     };
     server.collection("users").await.create_index(unique(doc! { "email": 1 })).await.unwrap();
@@ -121,6 +125,22 @@ async fn a_database_with_an_email_twice_is_served_and_sign_up_stays_race_free() 
     let names = users.list_index_names().await.unwrap();
     assert!(!names.contains(&"email_ci".to_owned()), "{names:?}");
     assert_eq!(one_of_many_sign_ups(&store).await, 1);
+}
+
+#[tokio::test]
+async fn documents_with_the_same_email_are_named() {
+    let server = Server::started().await;
+    let users = server.collection("users").await;
+    let mut ids = Vec::new();
+    for email in ["a@x.org", "b@x.org", "A@x.org", "c@x.org", "b@x.org"] {
+        let id = ObjectId::new();
+        users.insert_one(doc! { "_id": id, "email": email }).await.unwrap();
+        ids.push(id.to_hex());
+    }
+    let options = IndexOptions::builder().collation(ignoring_case()).build();
+    let mut named = duplicates(&users, "email", &options).await.unwrap();
+    named.sort();
+    assert_eq!(named, [format!("{}, {}", ids[0], ids[2]), format!("{}, {}", ids[1], ids[4])]);
 }
 
 #[tokio::test]

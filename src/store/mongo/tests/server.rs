@@ -93,7 +93,7 @@ impl Server {
         self.client().await.database("chat").collection(name)
     }
 
-    /// Lets the server fail the next command of this name, after the given number of others.
+    /// Lets the server fail the next command of this name.
     pub(super) async fn fail_once(&self, command: &str, how: Document) {
         let mut data = doc! { "failCommands": [command] };
         data.extend(how);
