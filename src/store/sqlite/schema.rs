@@ -71,6 +71,8 @@ const MIGRATIONS: &[&str] = &["
 pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
     let mut conn = open(path)?;
     // FULL syncs the write-ahead log at every commit: what was answered survives a loss of power.
+    // The cache (64 MiB) holds the inner pages of the client ids' index, whose rows come in no order. The log is folded
+    // in at 64 MB (16,000 pages), so that a page that many commits change is written to its place once.
     conn.execute_batch(
         "PRAGMA journal_mode = WAL;
          PRAGMA synchronous = FULL;
