@@ -1,8 +1,27 @@
 //! Where accounts, rooms and messages are kept: one trait, two implementations, one contract test.
 
+mod code;
+#[cfg(test)]
+mod contract;
+#[cfg(feature = "mongodb")]
+pub mod mongo;
+mod oid;
+pub mod sqlite;
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use async_trait::async_trait;
 
+#[cfg(feature = "mongodb")]
+pub use self::mongo::MongoStore;
+pub use self::sqlite::SqliteStore;
 use crate::chat::{Message, NewMessage, NewUser, Room, RoomCode, User, UserOid};
+
+/// Rooms listed at most, the newest ones.
+const MAX_LISTED_ROOMS: u32 = 10_000;
+
+/// Messages of one history page at most, whatever a caller asks for.
+const MAX_PAGE_MESSAGES: usize = 1_000;
 
 /// Why a store did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -121,4 +140,35 @@ pub trait Store: Send + Sync + 'static {
 
     /// Waits until everything accepted is durable, then lets go of the database.
     async fn close(&self);
+}
+
+/// The form of an e-mail address that is unique: lower case.
+fn email_key(email: &str) -> String {
+    email.to_lowercase()
+}
+
+/// The number of messages that is read for a page of `asked` messages.
+fn page_limit(asked: usize) -> usize {
+    asked.clamp(1, MAX_PAGE_MESSAGES)
+}
+
+/// Makes a page of up to `limit` messages out of up to `limit + 1`, the newest first: one too many tells that there
+/// are older ones.
+fn page_of(mut newest_first: Vec<Message>, limit: usize) -> Page {
+    let more = newest_first.len() > limit;
+    newest_first.truncate(limit);
+    let next = newest_first.last().filter(|_| more).map(|oldest| oldest.id.clone());
+    newest_first.reverse();
+    Page { messages: newest_first, next }
+}
+
+/// The time in milliseconds since the Unix epoch.
+fn unix_millis() -> i64 {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX)
+}
+
+/// The time in seconds since the Unix epoch.
+fn unix_seconds() -> i64 {
+    unix_millis() / 1_000
 }
