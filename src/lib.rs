@@ -2,6 +2,8 @@
 //!
 //! A module uses only modules named above it.
 
+#![cfg_attr(test, allow(clippy::disallowed_methods, reason = "tests make their own time and tasks"))]
+
 pub mod config;
 pub mod error;
 
@@ -16,3 +18,11 @@ pub mod store;
 pub mod service;
 
 pub mod api;
+
+pub mod realtime;
+
+pub mod page;
+
+pub mod app;
+
+pub mod net;

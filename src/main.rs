@@ -1,3 +1,49 @@
-//! The roomcast server binary.
+//! The roomcast server.
 
-fn main() {}
+use std::{error::Error, process::ExitCode};
+
+use roomcast::{
+    app::App,
+    config::Config,
+    net::{Listener, Stop},
+};
+
+fn main() -> ExitCode {
+    start_log();
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Box<dyn Error>> {
+    let config = Config::load()?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
+    let stop = Stop::at_signals()?;
+    let listener = Listener::bind(config.host, config.port).await?;
+    let app = App::start(config).await?;
+    let port = listener.address()?.port();
+    tracing::info!("roomcast is listening on http://localhost:{port}");
+    listener.serve(app, stop).await;
+    Ok(())
+}
+
+/// Logs to standard error; `RUST_LOG` is one of error, warn, info (the default), debug and trace.
+fn start_log() {
+    let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_max_level(level.unwrap_or(tracing::Level::INFO))
+        .with_target(false)
+        .init();
+}

@@ -21,16 +21,14 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
 pub struct Asset {
     /// The path it is served at, such as `/` or `/app.css`.
     pub path: &'static str,
-    /// Its media type.
-    pub content_type: &'static str,
     /// Its content.
     pub content: &'static [u8],
 }
 
-/// The media type of a file name's ending; names without a known one are plain bytes.
+/// The media type of a path's ending; a path without one is a page, one with an unknown one plain bytes.
 #[must_use]
-pub fn content_type(name: &str) -> &'static str {
-    match name.rsplit_once('.').map_or("", |(_, ending)| ending) {
+pub fn content_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map_or("html", |(_, ending)| ending) {
         "html" => "text/html; charset=utf-8",
         "css" => "text/css; charset=utf-8",
         "js" | "mjs" => "text/javascript; charset=utf-8",
@@ -80,7 +78,7 @@ impl StaticFiles {
             response::empty(StatusCode::NOT_MODIFIED)
         } else {
             let mut response = Response::new(Full::new(Bytes::from_static(file.asset.content)));
-            let content_type = HeaderValue::from_static(file.asset.content_type);
+            let content_type = HeaderValue::from_static(content_type(file.asset.path));
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response
         };
@@ -110,8 +108,8 @@ mod tests {
     use super::*;
 
     static ASSETS: [Asset; 2] = [
-        Asset { path: "/", content_type: "text/html; charset=utf-8", content: b"<!doctype html>" },
-        Asset { path: "/app.css", content_type: "text/css; charset=utf-8", content: b"a{}" },
+        Asset { path: "/", content: b"<!doctype html>" },
+        Asset { path: "/app.css", content: b"a{}" },
     ];
 
     fn get(path: &str, if_none_match: Option<&str>) -> Option<Response> {

@@ -1,6 +1,13 @@
 //! The shortest way from a server to a listening port.
 
-use std::{convert::Infallible, io, net::SocketAddr, time::Duration};
+use std::{
+    convert::Infallible,
+    future::{Future, pending},
+    io,
+    net::SocketAddr,
+    pin::pin,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -62,20 +69,42 @@ where
     S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
+    serve_connection_until(stream, remote, service, pending()).await;
+}
+
+/// Serves a connection like [`serve_connection`]; once `stop` is ready, the request in progress is the last one.
+pub async fn serve_connection_until<S, B>(
+    stream: TcpStream,
+    remote: SocketAddr,
+    service: S,
+    stop: impl Future<Output = ()>,
+) where
+    S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
+{
     // Small packets are all there is, and each is written whole.
     let _ = stream.set_nodelay(true);
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(RemoteAddr(remote));
         service.call(request)
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_TIMEOUT)
-        .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service)
-        .with_upgrades();
-    if let Err(error) = connection.await {
+    let mut connection = pin!(
+        http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades()
+    );
+    let result = tokio::select! {
+        result = &mut connection => result,
+        () = stop => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result {
         tracing::debug!(%error, "an HTTP connection ended");
     }
 }

@@ -14,7 +14,7 @@ mod websocket;
 
 pub use client_bundle::ClientBundle;
 pub use cors::{Cors, Origins};
-pub use listen::{ListenError, serve_connection};
+pub use listen::{ListenError, serve_connection, serve_connection_until};
 pub use options::{AllowRequest, Cookie, Options, SameSite};
 pub use runtime::TokioRuntime;
 pub use service::Service;

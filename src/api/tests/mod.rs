@@ -23,7 +23,7 @@ use crate::{
 };
 
 static PAGE: [Asset; 1] =
-    [Asset { path: "/", content_type: "text/html; charset=utf-8", content: b"<!doctype html>" }];
+    [Asset { path: "/", content: b"<!doctype html>" }];
 
 /// The API over a store in memory.
 struct World {

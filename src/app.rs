@@ -1,0 +1,137 @@
+//! The whole service put together: store, use cases, HTTP API, Socket.IO and the page.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use bytes::Bytes;
+use engineio::{
+    Server,
+    hub::RemoteAddr,
+    server::{AllowRequest, ClientBundle, Cookie, Cors, Options, SameSite, Service as SocketService},
+};
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+
+use crate::{
+    api::Api,
+    config::{self, Config},
+    http::{Origins, Peer},
+    page,
+    realtime::{Gateway, Publisher, Sessions},
+    service::Service,
+    store::{self, Store, StoreError},
+};
+
+/// Why the service cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The embedded database cannot be opened.
+    #[error("cannot open the database under {path} (DATA_DIR): {error}")]
+    Sqlite {
+        /// The data directory.
+        path: PathBuf,
+        /// What the store says.
+        error: StoreError,
+    },
+    /// `DB_URL` cannot be used.
+    #[error("{0}")]
+    DbUrl(String),
+}
+
+/// The running service, without its listener.
+pub struct App {
+    api: Api,
+    sockets: SocketService,
+    store: Arc<dyn Store>,
+}
+
+impl App {
+    /// Opens the store and puts everything together.
+    ///
+    /// # Errors
+    /// The store cannot be used with these settings. A MongoDB that is merely away is no error: the service starts,
+    /// says so in `/readyz`, and works as soon as the database does.
+    pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
+        let store = open_store(config).await?;
+        let io = Server::new();
+        let sessions = Arc::new(Sessions::default());
+        let publisher = Arc::new(Publisher::new(io.clone(), Arc::clone(&sessions)));
+        let service = Service::new(Arc::clone(&store), publisher, config);
+        Gateway::attach(&io, Arc::clone(&service), sessions, config);
+        let api = Api::new(service, config, page::ASSETS);
+        Ok(Arc::new(Self { api, sockets: io.service_with(socket_options(config)), store }))
+    }
+
+    /// Answers a request of a client at `remote`.
+    pub async fn handle(&self, mut request: Request<Incoming>, remote: SocketAddr) -> Response<Full<Bytes>> {
+        if self.sockets.owns(request.uri().path()) {
+            request.extensions_mut().insert(RemoteAddr(remote));
+            return self.sockets.handle(request).await;
+        }
+        self.api.handle(request, Peer { address: remote.ip(), tls: false }).await
+    }
+
+    /// Ends all sessions; their clients come back as soon as there is a server again.
+    pub fn close_sockets(&self) {
+        self.sockets.close();
+    }
+
+    /// Waits until everything accepted is durable.
+    pub async fn close_store(&self) {
+        self.store.close().await;
+    }
+}
+
+async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+    if let Some(url) = &config.db_url {
+        return open_mongo(url.as_str());
+    }
+    let path = config.data_dir.clone();
+    let opened = tokio::task::spawn_blocking(move || store::SqliteStore::open(&path)).await;
+    let fail = |error| StartError::Sqlite { path: config.data_dir.clone(), error };
+    match opened {
+        Ok(store) => Ok(Arc::new(store.map_err(fail)?)),
+        Err(error) => Err(fail(StoreError::Unavailable(error.to_string()))),
+    }
+}
+
+#[cfg(feature = "mongodb")]
+fn open_mongo(url: &str) -> Result<Arc<dyn Store>, StartError> {
+    let store = store::MongoStore::connect(url).map_err(|error| StartError::DbUrl(error.to_string()))?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(feature = "mongodb"))]
+fn open_mongo(_: &str) -> Result<Arc<dyn Store>, StartError> {
+    Err(StartError::DbUrl("DB_URL is set, but this program was built without the feature `mongodb`".into()))
+}
+
+/// How Socket.IO requests are answered: sockets of foreign pages are refused, as the cookie would let them in.
+fn socket_options(config: &Config) -> Options {
+    let origins = Origins::new(config);
+    let allow: AllowRequest = Arc::new(move |request| {
+        let remote = request.extensions.get::<RemoteAddr>();
+        let Some(remote) = remote else { return Err("Forbidden".into()) };
+        let peer = Peer { address: remote.0.ip(), tls: false };
+        let allowed = origins.allows_socket(&request.headers, peer);
+        if allowed { Ok(()) } else { Err("This origin is not in ALLOWED_ORIGINS".into()) }
+    });
+    let listed = config.allowed_origins.iter().map(ToString::to_string);
+    Options {
+        cors: Some(Cors { refuse_others: false, ..Cors::origins(listed) }),
+        cookie: Some(io_cookie(config)),
+        allow_request: Some(allow),
+        client: Some(Arc::new(ClientBundle::new(page::CLIENT_VERSION, page::CLIENT_FILES.iter().copied()))),
+        ..Options::default()
+    }
+}
+
+/// The cookie with the session id goes where the token's cookie goes.
+fn io_cookie(config: &Config) -> Cookie {
+    let same_site = match config.cookie_same_site {
+        config::SameSite::None => SameSite::None,
+        config::SameSite::Lax => SameSite::Lax,
+        config::SameSite::Strict => SameSite::Strict,
+    };
+    Cookie { same_site, secure: config.cookie_secure, ..Cookie::default() }
+}
