@@ -5,8 +5,9 @@
 //! fetch anything.
 
 use std::{
-    env, fs,
+    env,
     fmt::Write as _,
+    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -81,7 +82,9 @@ fn write_client(code: &mut String, out: &Path) -> Result<()> {
     writeln!(code, "/// The files of the browser's Socket.IO client.")?;
     writeln!(code, "pub static CLIENT_FILES: &[(&str, &[u8])] = &[")?;
     for name in CLIENT_FILES {
-        let Some(file) = dist.as_ref().map(|dist| dist.join(name)).filter(|file| file.is_file()) else { continue };
+        let Some(file) = dist.as_ref().map(|dist| dist.join(name)).filter(|file| file.is_file()) else {
+            continue;
+        };
         println!("cargo:rerun-if-changed={}", file.display());
         writeln!(code, "    ({name:?}, include_bytes!({:?})),", file.display().to_string())?;
     }
@@ -110,7 +113,9 @@ fn install(folder: &Path) -> Option<PathBuf> {
         .output();
     let problem = match result {
         Ok(output) if output.status.success() => return Some(dist),
-        Ok(output) => String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("npm failed").to_owned(),
+        Ok(output) => {
+            String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("npm failed").to_owned()
+        }
         Err(error) => error.to_string(),
     };
     println!(

@@ -43,5 +43,7 @@ pub(super) fn log_out_refused(api: &Api, error: Error) -> Failure {
 
 /// `GET /auth/me`
 pub(super) async fn me(api: &Api, who: &Identity) -> Result<Reply, Failure> {
-    Ok(answer::me(&api.service.me(who).await?).into())
+    let user = api.service.me(who).await?;
+    let room = api.service.current_room(who).await?;
+    Ok(answer::me(&user, room.as_ref()).into())
 }

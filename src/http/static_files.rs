@@ -107,10 +107,8 @@ fn is_fresh(headers: &HeaderMap, etag: &HeaderValue) -> bool {
 mod tests {
     use super::*;
 
-    static ASSETS: [Asset; 2] = [
-        Asset { path: "/", content: b"<!doctype html>" },
-        Asset { path: "/app.css", content: b"a{}" },
-    ];
+    static ASSETS: [Asset; 2] =
+        [Asset { path: "/", content: b"<!doctype html>" }, Asset { path: "/app.css", content: b"a{}" }];
 
     fn get(path: &str, if_none_match: Option<&str>) -> Option<Response> {
         let mut headers = HeaderMap::new();

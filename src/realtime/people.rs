@@ -21,7 +21,10 @@ pub(super) fn announce(namespace: &Namespace, code: &RoomCode) {
     let people: BTreeMap<_, _> = lives
         .map(|live| {
             let member = live.member();
-            ((member.name.to_lowercase(), member.oid.clone()), Person { name: member.name, user_oid: member.oid })
+            (
+                (member.name.to_lowercase(), member.oid.clone()),
+                Person { name: member.name, user_oid: member.oid },
+            )
         })
         .collect();
     let count = people.len();

@@ -113,10 +113,16 @@ pub fn logged_out() -> Answer {
     done("You have been logged out.")
 }
 
-/// The account: `result.user`.
+#[derive(Serialize)]
+struct Me<'a> {
+    user: UserView<'a>,
+    room: Option<RoomView<'a>>,
+}
+
+/// The account and the room its user is in: `result.user` and `result.room`, null if there is none.
 #[must_use]
-pub fn me(user: &User) -> Answer {
-    success(None, Account { user: user.into(), token: None })
+pub fn me(user: &User, room: Option<&Room>) -> Answer {
+    success(None, Me { user: user.into(), room: room.map(RoomView::from) })
 }
 
 /// Success with a word and no result.

@@ -72,6 +72,14 @@ impl Service {
         .await
     }
 
+    /// The room the user is in.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`].
+    pub async fn current_room(&self, who: &Identity) -> Result<Option<Room>, Error> {
+        Ok(self.store.current_room(&who.user).await?)
+    }
+
     /// Calls `enter` with the user's current room while the user can neither join nor leave one.
     ///
     /// A socket that connects enters its room with this: no join or leave can come between the reading of the room

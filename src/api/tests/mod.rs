@@ -22,8 +22,7 @@ use crate::{
     },
 };
 
-static PAGE: [Asset; 1] =
-    [Asset { path: "/", content: b"<!doctype html>" }];
+static PAGE: [Asset; 1] = [Asset { path: "/", content: b"<!doctype html>" }];
 
 /// The API over a store in memory.
 struct World {
