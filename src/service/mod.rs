@@ -5,7 +5,7 @@
 
 mod accounts;
 pub mod answer;
-mod clock;
+pub(crate) mod clock;
 mod events;
 mod failure;
 pub mod input;
@@ -103,7 +103,9 @@ impl Service {
 async fn to_its_end<T: Send + 'static>(
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    tokio::spawn(work).await.unwrap_or_else(|error| {
+    #[expect(clippy::disallowed_methods, reason = "the work outlives its caller")]
+    let done = tokio::spawn(work);
+    done.await.unwrap_or_else(|error| {
         tracing::error!(%error, "a use case failed");
         Err(Error::Internal)
     })
