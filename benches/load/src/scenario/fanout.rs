@@ -1,0 +1,272 @@
+//! Publishing to rooms: every member must receive every message once, in order, as it was sent.
+
+use std::collections::VecDeque;
+
+use super::{Scenario, ask::check_size, crowd::Crowd};
+use crate::{
+    fault::{Fault, FaultKind, excerpt},
+    io::{Io, Message},
+    net::Id,
+    options::Common,
+    payload::Payload,
+    target::Target,
+    wire::packet::{Kind, Packets},
+};
+
+/// The most messages of one room that an open loop lets be under way.
+const MOST_UNDER_WAY: usize = 256;
+
+/// How a scenario lays out its rooms.
+pub(super) struct Plan {
+    pub(super) rooms: u32,
+    /// Members of each room.
+    pub(super) members: u32,
+    /// Whether the publisher of a room is a connection that is in no room, or one of its members.
+    pub(super) outsider: bool,
+    /// Messages of each room under way at once in a closed loop.
+    pub(super) in_flight: u32,
+    pub(super) size: usize,
+}
+
+/// A message that some members have not received yet.
+struct Flight {
+    since: u64,
+    left: u32,
+    /// The packet that members must receive.
+    packet: Vec<u8>,
+}
+
+struct Room {
+    /// The number of the oldest message under way.
+    oldest: u32,
+    under_way: VecDeque<Flight>,
+}
+
+/// All rooms. Connections are numbered room by room; the publisher is the first of its room.
+pub(super) struct Fanout {
+    plan: Plan,
+    crowd: Crowd,
+    packets: Packets,
+    payload: Payload,
+    rooms: Vec<Room>,
+    /// For each connection, the number of the message it must receive next.
+    next: Vec<u32>,
+    joined: u32,
+    outstanding: u64,
+    /// Which room is next in an open loop.
+    turn: usize,
+    packet: Vec<u8>,
+}
+
+impl Fanout {
+    pub(super) fn new(common: &Common, plan: Plan) -> Result<Self, Fault> {
+        check_size(plan.size)?;
+        let connections = plan.rooms.checked_mul(plan.members + u32::from(plan.outsider));
+        let connections = connections.ok_or_else(|| Fault::setting("too many members"))?;
+        Ok(Self {
+            crowd: Crowd::new(connections),
+            packets: Target::new(common)?.packets,
+            payload: Payload::text(plan.size),
+            rooms: (0..plan.rooms).map(|_| Room { oldest: 0, under_way: VecDeque::new() }).collect(),
+            next: vec![0; connections as usize],
+            joined: 0,
+            outstanding: 0,
+            turn: 0,
+            packet: Vec::new(),
+            plan,
+        })
+    }
+
+    /// Connections that belong to a room, its publisher included.
+    fn group(&self) -> u32 {
+        self.plan.members + u32::from(self.plan.outsider)
+    }
+
+    fn name(room: usize) -> String {
+        format!("room-{room}")
+    }
+
+    fn publish(&mut self, io: &mut Io, room: usize, since: u64) {
+        let number = self.rooms[room].oldest.wrapping_add(under_way(&self.rooms[room]));
+        let sender = u32::try_from(room).unwrap_or(u32::MAX);
+        let mut expected = self.packets.event();
+        expected.extend_from_slice(br#"["msg",""#);
+        self.payload.push(&mut expected, sender, number);
+        expected.extend_from_slice(br#""]"#);
+        self.packet.clear();
+        self.packet.extend_from_slice(&self.packets.event());
+        self.packet.extend_from_slice(format!(r#"["publish","{}",""#, Self::name(room)).as_bytes());
+        self.payload.push(&mut self.packet, sender, number);
+        self.packet.extend_from_slice(br#""]"#);
+        io.text(self.crowd.id(sender * self.group()), &self.packet);
+        let left = self.plan.members;
+        self.outstanding += u64::from(left);
+        self.rooms[room].under_way.push_back(Flight { since, left, packet: expected });
+    }
+
+    fn joined(&mut self, io: &mut Io, packet: &[u8]) -> Result<(), Fault> {
+        let loose = self.packets.parse(packet);
+        match loose {
+            Some(loose) if loose.kind == Kind::Event => io.tally.ignored += 1,
+            Some(loose) if loose.id == Some(0) => {
+                self.joined += 1;
+                io.step();
+                io.prepared = self.crowd.complete() && self.joined == self.plan.rooms * self.plan.members;
+            }
+            _ => {
+                let text = format!("the acknowledgement of `join` was expected, found {}", excerpt(packet));
+                return Err(Fault::protocol(text));
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a packet that is not, byte for byte, the next message of its connection.
+    fn unusual(&self, number: usize, room: usize, packet: &[u8]) -> Result<Usual, Fault> {
+        let unknown = || Fault::protocol(format!("connection {number} found {}", excerpt(packet)));
+        let loose = self.packets.parse(packet).ok_or_else(unknown)?;
+        if loose.kind != Kind::Event {
+            return Err(unknown());
+        }
+        let expected = self.next[number];
+        if let Some(flight) = self.rooms[room].flight(expected)
+            && loose.is(&self.packets, &flight.packet)
+        {
+            return Ok(Usual::Message);
+        }
+        let mut arguments = loose.arguments.iter().map(|argument| argument.as_str());
+        if arguments.next() != Some(Some("msg")) {
+            return Ok(Usual::Ignored);
+        }
+        let read = arguments.next().flatten().and_then(|payload| self.payload.read(payload.as_bytes()));
+        let (kind, what) = match read {
+            Some((sender, found)) if sender as usize == room && loose.arguments.len() == 2 => {
+                if found.wrapping_sub(expected) < u32::MAX / 2 {
+                    (FaultKind::Order, format!("message {found}"))
+                } else {
+                    (FaultKind::Doubled, format!("message {found} again"))
+                }
+            }
+            Some((sender, _)) => (FaultKind::Payload, format!("a message of room {sender}")),
+            None => (FaultKind::Payload, "damaged bytes".to_owned()),
+        };
+        let found = excerpt(packet);
+        let text = format!(
+            "connection {number} in room {room} expected message {expected} and found {what}: {found}"
+        );
+        Err(Fault::new(kind, text))
+    }
+}
+
+/// What an unusual packet is after all.
+enum Usual {
+    Message,
+    Ignored,
+}
+
+impl Room {
+    fn flight(&self, number: u32) -> Option<&Flight> {
+        self.under_way.get(number.wrapping_sub(self.oldest) as usize)
+    }
+}
+
+fn under_way(room: &Room) -> u32 {
+    u32::try_from(room.under_way.len()).unwrap_or(u32::MAX)
+}
+
+impl Scenario for Fanout {
+    fn prepare(&mut self, io: &mut Io) -> Result<(), Fault> {
+        self.crowd.open(io)
+    }
+
+    fn begin(&mut self, io: &mut Io) -> Result<(), Fault> {
+        for room in 0..self.rooms.len() {
+            for _ in 0..self.plan.in_flight {
+                self.publish(io, room, io.now);
+            }
+        }
+        Ok(())
+    }
+
+    fn issue(&mut self, io: &mut Io, since: u64) -> Result<bool, Fault> {
+        // A room that is full is passed over, so that it does not slow the others down.
+        for _ in 0..self.rooms.len() {
+            let room = self.turn;
+            self.turn = (room + 1) % self.rooms.len();
+            if self.rooms[room].under_way.len() < MOST_UNDER_WAY {
+                self.publish(io, room, since);
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn ready(&mut self, io: &mut Io, id: Id) -> Result<(), Fault> {
+        let number = io.index(id);
+        let group = self.group() as usize;
+        if !(self.plan.outsider && number.is_multiple_of(group)) {
+            let mut packet = self.packets.event();
+            packet.extend_from_slice(format!(r#"0["join","{}"]"#, Self::name(number / group)).as_bytes());
+            io.text(id, &packet);
+        }
+        self.crowd.ready(io)?;
+        Ok(())
+    }
+
+    fn message(&mut self, io: &mut Io, id: Id, message: Message<'_>) -> Result<(), Fault> {
+        let Message::Text(packet) = message else {
+            return Err(Fault::protocol("no attachment was expected"));
+        };
+        if !io.prepared {
+            return self.joined(io, packet);
+        }
+        let number = io.index(id);
+        let room = number / self.group() as usize;
+        let expected = self.next[number];
+        if self.rooms[room].flight(expected).is_none_or(|flight| flight.packet != packet) {
+            match self.unusual(number, room, packet)? {
+                Usual::Message => {}
+                Usual::Ignored => {
+                    io.tally.ignored += 1;
+                    return Ok(());
+                }
+            }
+        }
+        self.next[number] = expected.wrapping_add(1);
+        self.outstanding -= 1;
+        let state = &mut self.rooms[room];
+        let place = expected.wrapping_sub(state.oldest) as usize;
+        let Some(flight) = state.under_way.get_mut(place) else { return Ok(()) };
+        flight.left -= 1;
+        io.complete(flight.since);
+        // Members receive in order, so an older message is complete before a later one.
+        if flight.left == 0 {
+            state.under_way.pop_front();
+            state.oldest = state.oldest.wrapping_add(1);
+            if io.again() {
+                self.publish(io, room, io.now);
+            }
+        }
+        Ok(())
+    }
+
+    fn outstanding(&self) -> u64 {
+        self.outstanding
+    }
+
+    fn awaited(&self) -> String {
+        if !self.crowd.complete() {
+            return self.crowd.awaited();
+        }
+        let members = self.plan.rooms * self.plan.members;
+        if self.joined < members {
+            return format!("{} of {members} joins acknowledged", self.joined);
+        }
+        let group = self.group() as usize;
+        let behind = self.next.iter().enumerate().filter(|(number, next)| {
+            let outsider = self.plan.outsider && number.is_multiple_of(group);
+            !outsider && self.rooms[number / group].flight(**next).is_some()
+        });
+        format!("{} messages at {} of {members} members", self.outstanding, behind.count())
+    }
+}
