@@ -57,6 +57,12 @@ impl Pace {
         self.begun += 1;
     }
 
+    /// Lets the timer fire again; it waits until its last time has been read.
+    pub(crate) fn rewind(&self) {
+        // It does not block, and a timer that has not fired yet has nothing to be read.
+        let _ = self.timer.wait();
+    }
+
     /// Stops the timer.
     pub(crate) fn stop(&self) {
         // A timer that cannot be stopped only wakes the loop for nothing.

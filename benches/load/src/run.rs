@@ -140,6 +140,9 @@ impl<S: Scenario> Run<S> {
             self.io.net.wait(&mut events, Duration::from_nanos(left))?;
             for event in &events {
                 if event.token() == TIMER {
+                    if let Some(pace) = &self.pace {
+                        pace.rewind();
+                    }
                     continue;
                 }
                 self.io.now = self.clock.now();

@@ -119,7 +119,7 @@ pub(crate) trait Scenario {
     fn awaited(&self) -> String;
 }
 
-/// The rate must leave at least one connection to work with.
+/// Checks a number that must not be zero.
 fn at_least_one(name: &str, count: u32) -> Result<(), Fault> {
     if count == 0 { Err(Fault::setting(format!("--{name} must be at least 1"))) } else { Ok(()) }
 }

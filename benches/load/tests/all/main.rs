@@ -1,0 +1,19 @@
+//! Short runs of every scenario against servers in this process: a right one, and some that are wrong.
+
+#![allow(clippy::disallowed_methods, reason = "the test is its own shell")]
+#![allow(unreachable_pub, reason = "the modules of a test are its own")]
+
+mod faults;
+mod scenarios;
+mod server;
+
+use clap::Parser;
+use loadtest::{Cli, Report, run};
+
+/// Runs a command line, to which the server and short times are added.
+fn load(server: &server::Running, line: &str) -> Report {
+    let url = format!("http://{}", server.address);
+    let times = ["--warmup", "0.1", "--duration", "0.3", "--timeout", "2"];
+    let words = ["loadtest"].into_iter().chain(line.split_whitespace()).chain([url.as_str()]).chain(times);
+    run(&Cli::try_parse_from(words).unwrap().command, &mut |_| {})
+}

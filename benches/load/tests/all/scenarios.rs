@@ -1,0 +1,98 @@
+//! Every scenario against a server that does all it should.
+
+use crate::{
+    load,
+    server::{Running, correct, start},
+};
+
+fn passes(server: &Running, line: &str) -> loadtest::Report {
+    let report = load(server, line);
+    assert!(report.is_ok(), "{line}: {:?}", report.fault);
+    assert_eq!(report.ignored, 0, "{line}");
+    if report.scenario != "idle" {
+        assert!(report.operations > 0 && report.checked > report.operations, "{line}: {report:?}");
+        let latency = report.latency.unwrap();
+        assert!(
+            0.0 < latency.p50 && latency.p50 <= latency.p999 && latency.p999 <= latency.max,
+            "{latency:?}"
+        );
+    }
+    report
+}
+
+#[test]
+fn closed_loops_pass() {
+    let server = start(correct);
+    for line in [
+        "handshake --in-flight 4",
+        "upgrade --in-flight 4",
+        "echo --connections 5 --outstanding 3",
+        "echo --connections 5 --outstanding 3 --binary --size 300",
+        "echo --connections 2 --size 100000",
+        "broadcast --members 20",
+        "broadcast --members 20 --in-flight 8",
+        "rooms --rooms 5 --members 4",
+        "polling --connections 5",
+        "polling --connections 5 --outstanding 3",
+    ] {
+        passes(&server, line);
+    }
+}
+
+#[test]
+fn open_loops_keep_their_rate() {
+    let server = start(correct);
+    for (line, rate) in [
+        ("handshake --rate 100", 100.0),
+        ("upgrade --rate 50", 50.0),
+        ("echo --connections 5 --rate 1000", 1_000.0),
+        ("echo --connections 5 --rate 500 --binary", 500.0),
+        ("broadcast --members 10 --rate 100", 1_000.0),
+        ("rooms --rooms 4 --members 5 --rate 100", 500.0),
+        ("polling --connections 5 --rate 200", 200.0),
+    ] {
+        let throughput = passes(&server, line).throughput();
+        assert!((throughput - rate).abs() < rate * 0.5, "{line}: {throughput} each second");
+    }
+}
+
+#[test]
+fn idle_connections_are_held_and_the_server_is_measured() {
+    let server = start(correct);
+    let line = format!("idle --connections 20 --source-addresses 3 --pid {}", std::process::id());
+    let report = passes(&server, &line);
+    assert_eq!(report.connections, 20);
+    let used = report.server.unwrap();
+    assert!(used.resident > 0 && report.resident_per_connection().is_some());
+}
+
+#[test]
+fn another_namespace_gets_its_authentication() {
+    let server = start(|io| {
+        let chat = io.of("/chat");
+        chat.on("echo", |payload: engineio::Payload, ack: engineio::Ack| ack.send_payload(&payload));
+    });
+    for line in
+        ["echo --connections 2", "echo --connections 2 --binary", "polling --connections 2", "upgrade"]
+    {
+        passes(
+            &server,
+            &format!(r#"{line} --namespace /chat --auth {{"token":"x"}} --cookie a=b --header X-Y:z"#),
+        );
+    }
+}
+
+#[test]
+fn settings_that_cannot_work_are_told() {
+    let server = start(correct);
+    for line in
+        ["echo --size 3", "echo --connections 0", "echo --rate 0", "idle --pid 4294967295", "echo --auth {"]
+    {
+        let report = load(&server, line);
+        assert_eq!(report.fault.map(|fault| fault.kind), Some(loadtest::FaultKind::Setting), "{line}");
+    }
+    let report = load(&server, "echo --path /elsewhere");
+    assert_eq!(report.fault.map(|fault| fault.kind), Some(loadtest::FaultKind::Protocol));
+    let report = load(&server, "echo --namespace /unknown");
+    assert_eq!(report.fault.map(|fault| fault.kind), Some(loadtest::FaultKind::Protocol));
+}
