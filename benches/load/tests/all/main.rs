@@ -1,6 +1,7 @@
 //! Short runs of every scenario against servers in this process: a right one, and some that are wrong.
 
 #![allow(clippy::disallowed_methods, reason = "the test is its own shell")]
+#![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
 #![allow(unreachable_pub, reason = "the modules of a test are its own")]
 
 mod faults;
