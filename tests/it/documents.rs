@@ -53,7 +53,8 @@ fn settings(args: &str) -> Vec<(String, Option<String>)> {
             about = text;
         } else if let Some((_, rest)) = line.split_once("env = \"") {
             let name = rest.split('"').next().unwrap_or_default().to_owned();
-            let default = about.rsplit_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']').to_owned());
+            let default =
+                about.rsplit_once("[default: ").map(|(_, rest)| rest.trim_end_matches(']').to_owned());
             found.push((name, default));
         }
     }
@@ -128,7 +129,8 @@ fn the_readme_has_every_setting_with_its_default() {
 fn the_crate_s_example_is_the_same_in_both_places() {
     let library = read("engineio/src/lib.rs").text;
     let lines = library.lines().skip_while(|line| *line != "//! ```no_run").skip(1);
-    let example: Vec<_> = lines.take_while(|line| *line != "//! ```").map(|line| line[3..].trim_start_matches(' ')).collect();
+    let example: Vec<_> =
+        lines.take_while(|line| *line != "//! ```").map(|line| line[3..].trim_start_matches(' ')).collect();
     let readme = read("engineio/README.md").text;
     let shown: Vec<_> = readme
         .lines()
@@ -143,11 +145,13 @@ fn the_crate_s_example_is_the_same_in_both_places() {
 
 #[test]
 fn each_rule_finds_what_it_looks_for() {
-    let text = "See `src/a.rs`, engineio/src/hub/ and (tests/run).\nNot `other/src`, `json_depth` but \"a title\".";
+    let text =
+        "See `src/a.rs`, engineio/src/hub/ and (tests/run).\nNot `other/src`, `json_depth` but \"a title\".";
     assert_eq!(paths(text), ["src/a.rs", "engineio/src/hub/", "tests/run"]);
     assert_eq!(item_names(text).collect::<Vec<_>>(), ["json_depth"]);
     assert_eq!(titles(text).collect::<Vec<_>>(), ["a title"]);
-    let args = "/// A port [default: 80]\n#[arg(long, env = \"PORT\", x)]\n/// A file\n#[arg(env = \"FILE\")]";
+    let args =
+        "/// A port [default: 80]\n#[arg(long, env = \"PORT\", x)]\n/// A file\n#[arg(env = \"FILE\")]";
     assert_eq!(settings(args), [("PORT".into(), Some("80".into())), ("FILE".into(), None)]);
     assert_eq!(row("| `PORT` | `80` | a port |", "PORT"), Some(vec!["PORT", "80", "a port"]));
     assert_eq!(row("| `PORT` | `80` | a port |", "HOST"), None);

@@ -74,7 +74,9 @@ fn against_the_order(order: &[String], files: &[Source]) -> Vec<String> {
         for name in used(&file.text) {
             match order.iter().position(|known| *known == name) {
                 Some(at) if at <= own_at => {}
-                Some(_) => offences.push(format!("{} uses `{name}`, which is named below `{own}`", file.path)),
+                Some(_) => {
+                    offences.push(format!("{} uses `{name}`, which is named below `{own}`", file.path))
+                }
                 None => offences.push(format!("{} uses `crate::{name}`, which is no module", file.path)),
             }
         }
@@ -83,7 +85,8 @@ fn against_the_order(order: &[String], files: &[Source]) -> Vec<String> {
 }
 
 fn too_long(files: &[Source]) -> Vec<String> {
-    let long = files.iter().map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > MAX_LINES);
+    let long =
+        files.iter().map(|file| (file, file.text.lines().count())).filter(|(_, lines)| *lines > MAX_LINES);
     long.map(|(file, lines)| format!("{} has {lines} lines, more than {MAX_LINES}", file.path)).collect()
 }
 

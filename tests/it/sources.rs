@@ -6,24 +6,24 @@ use std::{
 };
 
 /// A file of the repository.
-pub struct Source {
+pub(crate) struct Source {
     /// The path from the repository's root, with `/` between its parts.
-    pub path: String,
-    pub text: String,
+    pub(crate) path: String,
+    pub(crate) text: String,
 }
 
-pub fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
 /// Reads one file.
-pub fn read(path: &str) -> Source {
+pub(crate) fn read(path: &str) -> Source {
     let text = fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"));
     Source { path: path.to_owned(), text }
 }
 
 /// Reads all files with one of these endings below a folder, installed packages left out.
-pub fn below(folder: &str, endings: &[&str]) -> Vec<Source> {
+pub(crate) fn below(folder: &str, endings: &[&str]) -> Vec<Source> {
     let mut found = Vec::new();
     visit(&root().join(folder), &mut |path| {
         if path.extension().is_some_and(|ending| endings.iter().any(|wanted| ending == *wanted)) {
