@@ -75,7 +75,7 @@ fn against_the_order(order: &[String], files: &[Source]) -> Vec<String> {
             match order.iter().position(|known| *known == name) {
                 Some(at) if at <= own_at => {}
                 Some(_) => {
-                    offences.push(format!("{} uses `{name}`, which is named below `{own}`", file.path))
+                    offences.push(format!("{} uses `{name}`, which is named below `{own}`", file.path));
                 }
                 None => offences.push(format!("{} uses `crate::{name}`, which is no module", file.path)),
             }
