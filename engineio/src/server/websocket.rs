@@ -39,7 +39,7 @@ use super::{
 use crate::{
     config::Config,
     engine::{Action, CloseReason, Input, Packet},
-    hub::{Encoded, Link, Outbox, Peer, Turn},
+    hub::{Encoded, Link, Outbox, Peer, Turn, Waiting},
 };
 
 /// Messages taken in before the connection's task lets others run.
@@ -201,7 +201,7 @@ impl Connection {
     }
 
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
-        peer.wait(cx.waker());
+        peer.wait(Waiting::Owner, cx.waker());
         if self.read(peer, cx) {
             cx.waker().wake_by_ref();
         }
@@ -277,7 +277,7 @@ impl Connection {
             return Poll::Ready(false);
         };
         let outbox = Arc::clone(outbox);
-        peer.wait_upgrade(cx.waker());
+        peer.wait(Waiting::Upgrade, cx.waker());
         loop {
             if !peer.is_upgrading() {
                 return Poll::Ready(false);

@@ -118,13 +118,13 @@ impl Client {
     /// The next frame; `None` at the end of the connection.
     pub async fn frame(&mut self) -> Option<Frame> {
         loop {
-            if let Some((header, length)) = self.header() {
-                if self.read.len() >= header + length {
-                    let opcode = self.read[0];
-                    let payload = self.read[header..header + length].to_vec();
-                    self.read.drain(..header + length);
-                    return Some(Frame { opcode, payload });
-                }
+            if let Some((header, length)) = self.header()
+                && self.read.len() >= header + length
+            {
+                let opcode = self.read[0];
+                let payload = self.read[header..header + length].to_vec();
+                self.read.drain(..header + length);
+                return Some(Frame { opcode, payload });
             }
             if self.fill().await == 0 {
                 return None;
