@@ -294,7 +294,7 @@ impl Connection {
                 return Poll::Ready(action == Action::Switch);
             }
             let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
-            outbox.push_control(probe.frames().clone());
+            outbox.push_control(Bytes::copy_from_slice(probe.frames()));
         }
     }
 
