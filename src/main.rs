@@ -1,6 +1,6 @@
 //! The roomcast server.
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, io::IsTerminal, process::ExitCode};
 
 use roomcast::{
     app::App,
@@ -43,6 +43,7 @@ fn start_log() {
     let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_max_level(level.unwrap_or(tracing::Level::INFO))
         .with_target(false)
         .init();

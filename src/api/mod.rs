@@ -10,7 +10,7 @@ mod user;
 #[cfg(test)]
 mod tests;
 
-use std::{sync::Arc, time::Instant};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{
@@ -34,7 +34,7 @@ use crate::{
         router::{Found, Router},
         static_files::{Asset, StaticFiles},
     },
-    service::{Identity, LoggedIn, Service},
+    service::{Identity, LoggedIn, Service, clock::now},
 };
 
 use reply::{Failure, Reply, refusal};
@@ -129,7 +129,7 @@ impl Api {
     {
         let address = self.origins.address(&parts.headers, peer);
         if let Some(requests) = self.requests.as_ref().filter(|_| !route.is_for_supervisors()) {
-            requests.admit(address, Instant::now())?;
+            requests.admit(address, now())?;
         }
         let has_body = parts.method == Method::POST;
         let body =

@@ -1,10 +1,6 @@
 //! Signing up, logging in and out, and who someone is.
 
-use std::{
-    net::IpAddr,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use crate::{
     auth::{Candidate, Claims, Password, Source, TokenFault, TokenSubject},
@@ -14,7 +10,7 @@ use crate::{
 
 use super::{
     Event, Member, Service,
-    clock::now_seconds,
+    clock::{now, now_seconds},
     input::{LogIn, SignUp},
     to_its_end,
 };
@@ -93,10 +89,10 @@ impl Service {
         &self,
         candidates: impl Iterator<Item = Candidate<'a>> + Send,
     ) -> Result<Identity, AuthFailure> {
-        let now = now_seconds();
+        let seconds = now_seconds();
         let mut first_fault = None;
         for candidate in candidates {
-            match self.verify(candidate, now).await {
+            match self.verify(candidate, seconds).await {
                 Ok(identity) => return Ok(identity),
                 Err(AuthFailure::Token(fault)) => first_fault = first_fault.or(Some(fault)),
                 Err(failure @ AuthFailure::Service(_)) => return Err(failure),
@@ -119,21 +115,21 @@ impl Service {
 
     /// Whether a verified token has been logged out.
     async fn is_revoked(&self, claims: &Claims) -> Result<bool, Error> {
-        if let Some(revoked) = self.revoked.get(&claims.jti, Instant::now()) {
+        if let Some(revoked) = self.revoked.get(&claims.jti, now()) {
             return Ok(revoked);
         }
         let revoked = self.store.is_revoked(&claims.jti).await?;
         if revoked {
             self.remember_revoked(claims);
         } else {
-            self.revoked.is_good(&claims.jti, Instant::now());
+            self.revoked.is_good(&claims.jti, now());
         }
         Ok(revoked)
     }
 
     fn remember_revoked(&self, claims: &Claims) {
         let left = u64::try_from(claims.exp - now_seconds()).unwrap_or_default();
-        self.revoked.is_revoked(&claims.jti, Duration::from_secs(left), Instant::now());
+        self.revoked.is_revoked(&claims.jti, Duration::from_secs(left), now());
     }
 
     /// Creates an account and logs it in.
@@ -147,7 +143,7 @@ impl Service {
         let password = input.password.as_deref().ok_or_else(missing_password)?;
         let password = Password::for_new_account(password, self.min_password_chars)?;
         if let Some(throttle) = &self.throttle {
-            throttle.sign_up(address, Instant::now())?;
+            throttle.sign_up(address, now())?;
         }
         let password_hash = self.passwords.hash(password).await?;
         let new = NewUser { name: name.to_owned(), email: email.to_owned(), password_hash };
@@ -165,7 +161,7 @@ impl Service {
         let email = email.ok_or_else(|| Error::invalid("`email` is missing"))?;
         let password = Password::new(input.password.as_deref().ok_or_else(missing_password)?)?;
         let throttle = self.throttle.as_ref();
-        let attempt = throttle.map(|throttle| throttle.log_in(email, address, Instant::now())).transpose()?;
+        let attempt = throttle.map(|throttle| throttle.log_in(email, address, now())).transpose()?;
         match self.check_password(email, password).await {
             Ok(Some(user)) => {
                 if let Some(attempt) = attempt {

@@ -1,8 +1,14 @@
 //! The wall clock, and how a time is written.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 const MILLIS_PER_DAY: i64 = 86_400_000;
+
+/// The time for measuring how long ago something was.
+#[expect(clippy::disallowed_methods, reason = "this is where the use cases get the time from")]
+pub(crate) fn now() -> Instant {
+    Instant::now()
+}
 
 /// Seconds since the Unix epoch.
 pub(super) fn now_seconds() -> i64 {

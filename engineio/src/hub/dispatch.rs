@@ -132,11 +132,9 @@ impl Socket {
     /// next event.
     fn call(&self, event: &EventRef<'_>) -> Option<BoxFuture<'static, ()>> {
         let mut futures: Vec<BoxFuture<'static, ()>> = Vec::new();
-        let shared = self.0.namespace.listeners(event.name);
-        // The list is copied so that a listener may add and remove listeners.
-        let own: Vec<_> = self.0.listeners.read().find(event.name).collect();
-        for listener in shared.into_iter().chain(own) {
-            futures.extend(call_guarded(&*listener, event));
+        let (shared, own) = (self.0.namespace.listeners(), self.0.listeners.read().clone());
+        for listener in shared.find(event.name).chain(own.find(event.name)) {
+            futures.extend(call_guarded(listener, event));
         }
         match futures.len() {
             0 | 1 => futures.pop(),

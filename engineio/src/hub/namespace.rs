@@ -16,7 +16,7 @@ use super::{
     adapter::{Adapter, Room, Target},
     args::Payload,
     broadcast::BroadcastOperator,
-    handler::{Handler, Listener, Listeners},
+    handler::{Handler, Listeners},
     middleware::{ConnectError, Middleware, erase},
     outbox::Sent,
     runtime::Runtime,
@@ -110,8 +110,8 @@ impl Namespace {
         self.0.middlewares.read().clone()
     }
 
-    pub(crate) fn listeners(&self, event: &str) -> Vec<Arc<dyn Listener>> {
-        self.0.listeners.read().find(event).collect()
+    pub(crate) fn listeners(&self) -> Listeners {
+        self.0.listeners.read().clone()
     }
 
     // ---- sockets and sending ----

@@ -13,7 +13,7 @@ use hyper::body::Body as HttpBody;
 use super::headers::{Body, empty, ok, packets, refusal};
 use crate::{
     engine::{Action, CloseReason, Input, RequestError, payload},
-    hub::{Peer, PollAnswer},
+    hub::{Peer, PollAnswer, Waiting},
 };
 
 /// Bytes that must arrive in each [`Config::body_timeout`](crate::Config::body_timeout).
@@ -45,7 +45,7 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     peer.outbox().set_writable(true);
     let answer = poll_fn(|cx| {
         // Registering first means that nothing that happens in between can be missed.
-        peer.wait(cx.waker());
+        peer.wait(Waiting::Owner, cx.waker());
         peer.poll_answer().map_or(Poll::Pending, Poll::Ready)
     })
     .await;
@@ -101,7 +101,7 @@ where
 /// Waits for the end of the session.
 async fn ended(peer: &Peer) {
     poll_fn(|cx| {
-        peer.wait_end(cx.waker());
+        peer.wait(Waiting::Post, cx.waker());
         peer.ended().map_or(Poll::Pending, |_| Poll::Ready(()))
     })
     .await;

@@ -32,13 +32,14 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    fragments::Fragments,
     headers::Body,
     stream::{Source, Writer, split, try_flush},
 };
 use crate::{
     config::Config,
     engine::{Action, CloseReason, Input, Packet},
-    hub::{Encoded, Link, Outbox, Peer, Turn},
+    hub::{Encoded, Link, Outbox, Peer, Turn, Waiting},
 };
 
 /// Messages taken in before the connection's task lets others run.
@@ -100,6 +101,8 @@ impl Controls {
 struct Io {
     source: Source,
     controls: Controls,
+    fragments: Fragments,
+    max_fragments: usize,
 }
 
 impl AsyncRead for Io {
@@ -108,7 +111,14 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.source.poll_read(cx, buf)
+        let this = &mut *self;
+        let before = buf.filled().len();
+        ready!(this.source.poll_read(cx, buf))?;
+        if !this.fragments.admit(&buf.filled()[before..], this.max_fragments) {
+            let problem = "a message has too many frames";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -163,7 +173,12 @@ impl Connection {
             .write_buffer_size(0)
             .max_message_size(Some(config.max_payload))
             .max_frame_size(Some(config.max_payload));
-        let io = Io { source: Source { first, reader }, controls: Controls::Own(Arc::default()) };
+        let io = Io {
+            source: Source { first, reader },
+            controls: Controls::Own(Arc::default()),
+            fragments: Fragments::default(),
+            max_fragments: config.max_fragments,
+        };
         let websocket = WebSocketStream::from_raw_socket(io, Role::Server, Some(settings)).await;
         Self { websocket, writer }
     }
@@ -186,7 +201,7 @@ impl Connection {
     }
 
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
-        peer.wait(cx.waker());
+        peer.wait(Waiting::Owner, cx.waker());
         if self.read(peer, cx) {
             cx.waker().wake_by_ref();
         }
@@ -262,7 +277,7 @@ impl Connection {
             return Poll::Ready(false);
         };
         let outbox = Arc::clone(outbox);
-        peer.wait_upgrade(cx.waker());
+        peer.wait(Waiting::Upgrade, cx.waker());
         loop {
             if !peer.is_upgrading() {
                 return Poll::Ready(false);
@@ -279,7 +294,7 @@ impl Connection {
                 return Poll::Ready(action == Action::Switch);
             }
             let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
-            outbox.push_control(probe.frames().clone());
+            outbox.push_control(Bytes::copy_from_slice(probe.frames()));
         }
     }
 
@@ -336,6 +351,9 @@ fn fail(peer: &Arc<Peer>, error: &Error) {
         Error::Utf8(_) => (CloseCode::Invalid, CloseReason::TransportError),
         Error::Protocol(_) => (CloseCode::Protocol, CloseReason::TransportError),
         Error::ConnectionClosed | Error::AlreadyClosed => (CloseCode::Normal, CloseReason::TransportClose),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            (CloseCode::Policy, CloseReason::TransportError)
+        }
         Error::Io(_) | Error::Tls(_) | Error::Url(_) | Error::WriteBufferFull(_) | Error::AttackAttempt => {
             (CloseCode::Error, CloseReason::TransportError)
         }

@@ -93,7 +93,7 @@ fn a_departed_client_leaves_nothing_behind() {
         let client = world.connected();
         let socket = world.io.of("/").sockets().remove(0);
         socket.join("x").unwrap();
-        let _ = socket.emit_with_timeout("ask", &(), Duration::from_secs(1));
+        drop(socket.emit_with_timeout("ask", &(), Duration::from_secs(1)));
         client.vanish();
         let weak = std::sync::Arc::downgrade(&client.peer);
         drop((client, socket));

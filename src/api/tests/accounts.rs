@@ -21,7 +21,7 @@ async fn signing_up_creates_the_account_and_logs_it_in() {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
 
     let me = world.send(ask("GET /auth/me").cookie(&answer.cookie())).await;
-    assert_eq!(me.result(), json!({ "user": user }));
+    assert_eq!(me.result(), json!({ "user": user, "room": null }));
 
     let body = json!({ "email": "aNN@example.ORG", "name": "Other", "password": "secret-2" });
     let again = world.send(ask("POST /user/create").json(body)).await;

@@ -37,6 +37,7 @@ impl Connection {
     pub(super) fn start(url: ConnectionString) -> Self {
         let last_error = Mutex::new("it has not been reached yet".to_owned());
         let progress = Arc::new(Progress { database: OnceLock::new(), last_error });
+        #[expect(clippy::disallowed_methods, reason = "the task lives as long as the store, which aborts it")]
         let task = tokio::spawn(connect(url, Arc::clone(&progress)));
         Self { progress, task }
     }
