@@ -132,7 +132,8 @@ impl Gateway {
 
     /// Forgets a socket that has left.
     fn depart(&self, socket: &Socket) {
-        let Some(live) = socket.get::<Arc<Live>>() else { return };
+        // The live socket and its state hold each other until here.
+        let Some(live) = socket.remove::<Arc<Live>>() else { return };
         self.sessions.remove(&live);
         if let Some(code) = live.room() {
             people::announce(socket.namespace(), &code);

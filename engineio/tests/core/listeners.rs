@@ -195,6 +195,8 @@ fn state_is_kept_with_the_socket_by_type_and_as_json() {
     assert_eq!(socket.insert(User("bob")), Some(User("ann")));
     assert_eq!(socket.get::<User>(), Some(User("bob")));
     assert_eq!(socket.get::<u8>(), None);
+    assert_eq!(socket.remove::<User>(), Some(User("bob")));
+    assert_eq!(socket.get::<User>(), None);
     socket.set_data("name", "bob");
     assert_eq!(serde_json::Value::Object(socket.data()), serde_json::json!({ "name": "bob" }));
 }

@@ -170,6 +170,12 @@ impl Socket {
         self.0.state.lock().extensions.as_ref()?.get::<T>().cloned()
     }
 
+    /// Takes the value of this type away from the socket. A value that holds the socket itself must be taken away
+    /// when the socket leaves, or neither is ever freed.
+    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0.state.lock().extensions.as_mut()?.remove::<T>()
+    }
+
     /// The socket's JSON data, which other nodes can see.
     #[must_use]
     pub fn data(&self) -> Map<String, Value> {
