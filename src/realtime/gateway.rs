@@ -179,6 +179,24 @@ fn admitted(socket: &Socket) -> Result<Identity, Error> {
 /// Reads an event's argument; none at all counts as an empty object.
 fn read<T: DeserializeOwned>(input: Value) -> Result<T, Error> {
     let input = if input.is_null() { json!({}) } else { input };
+    if !input.is_object() {
+        return Err(Error::invalid("Send one object with the event, such as {\"roomCode\": \"…\"}"));
+    }
     serde_json::from_value(input)
-        .map_err(|error| Error::invalid(format!("The event's argument has another form: {error}")))
+        .map_err(|error| Error::invalid(format!("The event's object has another form: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_s_argument_is_one_object_or_nothing() {
+        let code = |input| read::<JoinRoom>(input).map(|join| join.room_code);
+        assert_eq!(code(json!({ "roomCode": "AB12", "more": 1 })), Ok(Some("AB12".into())));
+        assert_eq!(code(Value::Null), Ok(None));
+        for input in [json!(["AB12"]), json!("AB12"), json!(5), json!({ "roomCode": 5 })] {
+            assert!(code(input.clone()).is_err(), "{input}");
+        }
+    }
 }
