@@ -250,6 +250,7 @@ impl Peer {
     /// action for the transport to do the rest.
     pub fn feed<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let _turn = Turn::begin(&self.runtime);
+        let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
         let action = self.session.lock().handle(input, &self.config, self.runtime.now());
         match action {
             Action::Deliver(data) => {
@@ -272,7 +273,7 @@ impl Peer {
             Action::Close(reason) => self.end(reason),
             Action::None | Action::Refuse | Action::Switch => {}
         }
-        if action != Action::None {
+        if action != Action::None || moves_deadline {
             self.rearm();
         }
         action

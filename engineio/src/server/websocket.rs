@@ -8,7 +8,7 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -138,12 +138,15 @@ impl AsyncWrite for Io {
 }
 
 /// Lets any thread write to the session's socket.
-struct DirectLink(Arc<tokio::net::TcpStream>);
+///
+/// It does not keep the socket open: a program may hold on to a session long after its connection.
+struct DirectLink(Weak<tokio::net::TcpStream>);
 
 impl Link for DirectLink {
     fn flush(&self, peer: &Peer) {
         // What the socket does not take now, and its errors, are left to the connection's task.
-        if try_flush(&self.0, peer.outbox()).is_err() {
+        let stream = self.0.upgrade();
+        if stream.is_some_and(|stream| try_flush(&stream, peer.outbox()).is_err()) {
             peer.wake();
         }
     }
@@ -195,7 +198,7 @@ impl Connection {
 
     fn link(&self) -> Arc<dyn Link> {
         match &self.writer {
-            Writer::Tcp(stream) => Arc::new(DirectLink(Arc::clone(stream))),
+            Writer::Tcp(stream) => Arc::new(DirectLink(Arc::downgrade(stream))),
             Writer::Other(_) => Arc::new(TaskLink),
         }
     }
@@ -285,8 +288,10 @@ impl Connection {
             if let Poll::Ready(Err(_)) = self.writer.poll_flush(&outbox, cx) {
                 return Poll::Ready(false);
             }
-            let Some(Ok(Message::Text(text))) = ready!(Pin::new(&mut self.websocket).poll_next(cx)) else {
-                return Poll::Ready(false);
+            let text = match ready!(Pin::new(&mut self.websocket).poll_next(cx)) {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                _ => return Poll::Ready(false),
             };
             let packet = Packet::decode(&text).unwrap_or(Packet::Noop);
             let action = peer.feed(Input::ProbePacket(packet));

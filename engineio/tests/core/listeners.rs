@@ -213,3 +213,47 @@ fn a_listener_that_never_ends_is_bounded() {
     client.send(r#"2["ev"]"#);
     assert!(client.is_closed());
 }
+
+#[test]
+fn a_client_cannot_raise_the_events_of_the_library() {
+    let world = World::new();
+    let seen = Log::default();
+    let (connected, named) = (seen.clone(), seen.clone());
+    world.io.on_connection(move || connected.add("connected"));
+    world.io.on("connection", move || named.add("event"));
+    let client = world.connected();
+    client.send(r#"2["connection"]"#);
+    assert_eq!(seen.take(), ["connected", "event"]);
+}
+
+#[test]
+fn events_that_wait_are_dropped_when_the_server_ends_the_stay() {
+    let world = World::new();
+    let seen = Log::default();
+    let log = seen.clone();
+    world.io.on("check", async |socket: Socket| {
+        pause().await;
+        socket.disconnect();
+    });
+    world.io.on("act", move || log.add("acted"));
+    let client = world.connected();
+    client.send(r#"2["check"]"#);
+    client.send(r#"2["act"]"#);
+    world.run();
+    assert!(seen.take().is_empty());
+}
+
+#[test]
+fn events_that_wait_are_served_when_the_client_leaves_by_itself() {
+    let world = World::new();
+    let seen = Log::default();
+    let log = seen.clone();
+    world.io.on("slow", async |_: Socket| pause().await);
+    world.io.on("bye", move || log.add("bye"));
+    let client = world.connected();
+    for packet in [r#"2["slow"]"#, r#"2["bye"]"#, "1"] {
+        client.send(packet);
+    }
+    world.run();
+    assert_eq!(seen.take(), ["bye"]);
+}

@@ -13,7 +13,7 @@ use super::{
     adapter::Room,
     broadcast::BroadcastOperator,
     encode,
-    handler::{Handler, Listeners},
+    handler::{Handler, Listeners, Origin},
     handshake::Handshake,
     inbox::Inbox,
     namespace::Namespace,
@@ -58,6 +58,8 @@ enum Phase {
 struct State {
     phase: Phase,
     in_own_room: bool,
+    /// Whether the server, and not the client, ended the stay.
+    dismissed: bool,
     rooms: Vec<Room>,
     extensions: Option<Box<http::Extensions>>,
     data: Option<Box<Map<String, Value>>>,
@@ -98,6 +100,7 @@ impl Socket {
             state: Mutex::new(State {
                 phase: Phase::Connecting,
                 in_own_room: true,
+                dismissed: false,
                 rooms: Vec::new(),
                 extensions: None,
                 data: None,
@@ -194,7 +197,7 @@ impl Socket {
     /// Listeners of one socket run one after the other; an `async` one holds back this socket's next event
     /// until it is done. Long work belongs into a task of its own.
     pub fn on<Marker: 'static>(&self, event: &str, handler: impl Handler<Marker>) {
-        self.0.listeners.write().add(event, handler);
+        self.0.listeners.write().add(Origin::Client, event, handler);
     }
 
     /// Removes this socket's own listeners of an event.
@@ -204,12 +207,12 @@ impl Socket {
 
     /// Calls `handler` once the socket has left and its rooms are empty.
     pub fn on_disconnect<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.on("disconnect", handler);
+        self.0.listeners.write().add(Origin::Library, "disconnect", handler);
     }
 
     /// Calls `handler` when the socket leaves, while [`Socket::rooms`] still names its rooms.
     pub fn on_disconnecting<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.on("disconnecting", handler);
+        self.0.listeners.write().add(Origin::Library, "disconnecting", handler);
     }
 
     // ---- broadcasting ----
@@ -235,6 +238,7 @@ impl Socket {
     pub fn disconnect(&self) {
         if self.0.state.lock().phase != Phase::Gone {
             self.0.peer.send(encode::disconnect(self.0.namespace.name()), false);
+            self.0.state.lock().dismissed = true;
             (self.0.leave)(self.0.namespace.name());
             self.gone(DisconnectReason::ServerNamespaceDisconnect);
         }
@@ -245,6 +249,11 @@ impl Socket {
         self.0.peer.close();
     }
 
+    /// Whether the server has ended the socket's stay.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.0.state.lock().dismissed
+    }
+
     /// The client is let in. Answers false if it has left meanwhile.
     pub(crate) fn let_in(&self) -> bool {
         let mut state = self.0.state.lock();
@@ -253,6 +262,9 @@ impl Socket {
         }
         state.phase = Phase::Connected;
         self.0.namespace.adapter().insert(self);
+        for room in &state.rooms {
+            self.0.namespace.adapter().join(self, room);
+        }
         true
     }
 

@@ -43,7 +43,10 @@ impl Socket {
         if state.rooms.len() >= config.max_rooms {
             return Err(JoinError::TooManyRooms(config.max_rooms));
         }
-        self.0.namespace.adapter().join(self, &room);
+        // A client that has not been let in gets no broadcasts yet.
+        if state.phase == Phase::Connected {
+            self.0.namespace.adapter().join(self, &room);
+        }
         state.rooms.push(room);
         Ok(())
     }
