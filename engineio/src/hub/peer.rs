@@ -231,7 +231,7 @@ impl Peer {
 
     /// Ends the session after what was sent before; the reason is "forced close".
     pub fn close(self: &Arc<Self>) {
-        self.feed(Input::Close);
+        self.feed(Input::Close { pending: !self.outbox.is_empty() });
     }
 
     /// The transport is gone, whoever's fault it was.
@@ -269,9 +269,8 @@ impl Peer {
                 self.tell(CloseReason::ForcedClose);
                 self.wakers.wake(Waiting::Upgrade);
             }
-            Action::Farewell => self.end(CloseReason::ForcedClose),
             Action::Close(reason) => self.end(reason),
-            Action::None | Action::Refuse | Action::Switch => {}
+            Action::None | Action::Refuse | Action::Switch | Action::Farewell => {}
         }
         if action != Action::None || moves_deadline {
             self.rearm();

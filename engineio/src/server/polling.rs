@@ -69,10 +69,15 @@ fn refused(action: &Action<'_>) -> Option<Response<Body>> {
     matches!(action, Action::Close(_)).then(|| empty(StatusCode::BAD_REQUEST))
 }
 
-/// What was sent before the end, and the close packet.
-fn farewell(peer: &Peer) -> Bytes {
+/// What was sent before the end, and, once that is all, the close packet.
+fn farewell(peer: &Arc<Peer>) -> Bytes {
     let mut body = peer.outbox().take_payload(peer.config()).map_or_else(|| b"6".to_vec(), Vec::from);
-    body.extend_from_slice(b"\x1e1");
+    if peer.outbox().is_empty() {
+        body.extend_from_slice(b"\x1e1");
+        peer.feed(Input::FarewellSent);
+    } else {
+        peer.feed(Input::PollAnswered);
+    }
     body.into()
 }
 
