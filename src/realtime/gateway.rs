@@ -101,7 +101,7 @@ impl Gateway {
         let who = match socket.get::<Admission>() {
             Some(Ok(who)) => who,
             // The token could not be checked: the client comes back by itself after a broken connection.
-            Some(Err(AuthFailure::Service(_))) => return socket.close(),
+            Some(Err(AuthFailure::Service(_))) => return socket.peer().close(),
             Some(Err(AuthFailure::Token(_))) | None => return socket.disconnect(),
         };
         let live = Live::new(socket, who, self.events_per_second);
@@ -120,7 +120,7 @@ impl Gateway {
         if let Err(error) = entered.await {
             tracing::warn!(%error, "a socket could not be put into its user's room");
             // Without its room the socket would miss messages: better that the client comes back.
-            return live.socket.close();
+            return live.socket.peer().close();
         }
         if let Some(code) = live.room() {
             people::announce(live.socket.namespace(), &code);

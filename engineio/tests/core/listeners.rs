@@ -162,7 +162,7 @@ fn every_way_to_leave_has_its_reason() {
     }
     for (packet, reason) in [
         (r#"2["kick"]"#, "server namespace disconnect"),
-        (r#"2["close"]"#, "forced server close"),
+        (r#"2["close"]"#, "server namespace disconnect"),
         ("0", "forced server close"),
         ("abc", "parse error"),
     ] {

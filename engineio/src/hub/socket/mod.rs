@@ -244,8 +244,11 @@ impl Socket {
         }
     }
 
-    /// Closes the whole connection with all its namespaces, after what was sent before.
+    /// Ends the client's stay in this namespace and closes the whole connection, after what was sent before. The
+    /// client sees "io server disconnect" and does not come back by itself; `socket.peer().close()` closes the
+    /// connection without a word, after which it does.
     pub fn close(&self) {
+        self.disconnect();
         self.0.peer.close();
     }
 
