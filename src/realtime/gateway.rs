@@ -111,7 +111,6 @@ impl Gateway {
             old.socket.disconnect();
         }
         live.watch();
-        live.socket.emit(TEXT, &Notice::to_user(notice::CONNECTED));
         let entered = self.service.with_current_room(&live.who().user, |room| {
             if let Some(room) = room {
                 live.enter(&room.code);
@@ -122,6 +121,8 @@ impl Gateway {
             // Without its room the socket would miss messages: better that the client comes back.
             return live.socket.peer().close();
         }
+        // From here on the socket gets everything that is sent to its room.
+        live.socket.emit(TEXT, &Notice::to_user(notice::CONNECTED));
         if let Some(code) = live.room() {
             people::announce(live.socket.namespace(), &code);
         }
