@@ -22,6 +22,9 @@ use crate::{
     store::{self, Store, StoreError},
 };
 
+/// The SQLite file in the data directory.
+const DATABASE: &str = "roomcast.db";
+
 /// Why the service cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -86,7 +89,7 @@ async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
     if let Some(url) = &config.db_url {
         return open_mongo(url.as_str());
     }
-    let path = config.data_dir.clone();
+    let path = config.data_dir.join(DATABASE);
     let opened = tokio::task::spawn_blocking(move || store::SqliteStore::open(&path)).await;
     let fail = |error| StartError::Sqlite { path: config.data_dir.clone(), error };
     match opened {

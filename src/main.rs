@@ -1,6 +1,6 @@
 //! The roomcast server.
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, io::IsTerminal, process::ExitCode};
 
 use roomcast::{
     app::App,
@@ -41,8 +41,11 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
 /// Logs to standard error; `RUST_LOG` is one of error, warn, info (the default), debug and trace.
 fn start_log() {
     let level = std::env::var("RUST_LOG").ok().and_then(|level| level.parse().ok());
+    let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+    let colours = !unwanted && std::io::stderr().is_terminal();
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(colours)
         .with_max_level(level.unwrap_or(tracing::Level::INFO))
         .with_target(false)
         .init();

@@ -101,7 +101,7 @@ impl Gateway {
         let who = match socket.get::<Admission>() {
             Some(Ok(who)) => who,
             // The token could not be checked: the client comes back by itself after a broken connection.
-            Some(Err(AuthFailure::Service(_))) => return socket.close(),
+            Some(Err(AuthFailure::Service(_))) => return socket.peer().close(),
             Some(Err(AuthFailure::Token(_))) | None => return socket.disconnect(),
         };
         let live = Live::new(socket, who, self.events_per_second);
@@ -111,7 +111,6 @@ impl Gateway {
             old.socket.disconnect();
         }
         live.watch();
-        live.socket.emit(TEXT, &Notice::to_user(notice::CONNECTED));
         let entered = self.service.with_current_room(&live.who().user, |room| {
             if let Some(room) = room {
                 live.enter(&room.code);
@@ -120,8 +119,10 @@ impl Gateway {
         if let Err(error) = entered.await {
             tracing::warn!(%error, "a socket could not be put into its user's room");
             // Without its room the socket would miss messages: better that the client comes back.
-            return live.socket.close();
+            return live.socket.peer().close();
         }
+        // From here on the socket gets everything that is sent to its room.
+        live.socket.emit(TEXT, &Notice::to_user(notice::CONNECTED));
         if let Some(code) = live.room() {
             people::announce(live.socket.namespace(), &code);
         }
@@ -132,7 +133,8 @@ impl Gateway {
 
     /// Forgets a socket that has left.
     fn depart(&self, socket: &Socket) {
-        let Some(live) = socket.get::<Arc<Live>>() else { return };
+        // The live socket and its state hold each other until here.
+        let Some(live) = socket.remove::<Arc<Live>>() else { return };
         self.sessions.remove(&live);
         if let Some(code) = live.room() {
             people::announce(socket.namespace(), &code);
@@ -178,6 +180,24 @@ fn admitted(socket: &Socket) -> Result<Identity, Error> {
 /// Reads an event's argument; none at all counts as an empty object.
 fn read<T: DeserializeOwned>(input: Value) -> Result<T, Error> {
     let input = if input.is_null() { json!({}) } else { input };
+    if !input.is_object() {
+        return Err(Error::invalid("Send one object with the event, such as {\"roomCode\": \"…\"}"));
+    }
     serde_json::from_value(input)
-        .map_err(|error| Error::invalid(format!("The event's argument has another form: {error}")))
+        .map_err(|error| Error::invalid(format!("The event's object has another form: {error}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_s_argument_is_one_object_or_nothing() {
+        let code = |input| read::<JoinRoom>(input).map(|join| join.room_code);
+        assert_eq!(code(json!({ "roomCode": "AB12", "more": 1 })), Ok(Some("AB12".into())));
+        assert_eq!(code(Value::Null), Ok(None));
+        for input in [json!(["AB12"]), json!("AB12"), json!(5), json!({ "roomCode": 5 })] {
+            assert!(code(input.clone()).is_err(), "{input}");
+        }
+    }
 }

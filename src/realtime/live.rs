@@ -22,6 +22,9 @@ use super::{
 /// Ids of refreshed tokens that are remembered, so that logging out with any of them ends the socket.
 const MAX_TOKEN_IDS: usize = 8;
 
+/// The longest wait for a visit of the clock, which remembers a visit until its time even if the socket has left.
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
 /// One user's socket.
 #[derive(Debug)]
 pub(super) struct Live {
@@ -121,7 +124,7 @@ impl Live {
         let seconds = if token.warned { token.expires_at } else { token.warn_at };
         let wait = Duration::from_millis(u64::try_from(seconds * 1_000 - self.now_ms()).unwrap_or_default());
         let runtime = self.socket.peer().runtime();
-        let at = runtime.now() + wait;
+        let at = runtime.now() + wait.min(MAX_WAIT);
         token.armed = Some(at);
         drop(token);
         let this: Arc<dyn Timed> = Arc::<Self>::clone(self);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     chat::{Message, NewMessage, notice, rules},
     error::Error,
-    store::Page,
+    store::{Page, StoreError},
 };
 
 use super::{
@@ -47,8 +47,18 @@ impl Service {
     async fn store_and_publish(&self, new: NewMessage) -> Result<Posted, Error> {
         let _place = self.posts.try_acquire().map_err(|_| Error::Busy)?;
         let ticket = self.order.begin(&new.room_code);
-        let appended = self.store.append_message(new).await?;
-        if !appended.duplicate {
+        let key = new.client_id.clone().map(|client_id| (new.user_oid.clone(), client_id));
+        let appended = match self.store.append_message(new).await {
+            Ok(appended) => appended,
+            Err(error) => {
+                // The store may have kept the message although it could not say so.
+                if let StoreError::Unavailable(_) = error {
+                    self.untold.remember(key);
+                }
+                return Err(error.into());
+            }
+        };
+        if !appended.duplicate || self.untold.take(key.as_ref()) {
             ticket.stored(appended.message.clone());
         }
         Ok(Posted { message: appended.message, duplicate: appended.duplicate })

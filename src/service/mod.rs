@@ -14,6 +14,7 @@ mod messages;
 mod order;
 mod revoked;
 mod rooms;
+mod untold;
 
 #[cfg(test)]
 pub(crate) mod fake;
@@ -40,6 +41,7 @@ pub use messages::Posted;
 use locks::Locks;
 use order::Order;
 use revoked::RevokedCache;
+use untold::Untold;
 
 /// Messages that may be on their way into the store at once; further ones are answered with 503.
 const MAX_POSTS_UNDERWAY: usize = 4096;
@@ -58,6 +60,7 @@ pub struct Service {
     users: Locks,
     /// Messages of one room are published in the order of their ids.
     order: Order,
+    untold: Untold,
     posts: Semaphore,
     titles: DashMap<RoomCode, Arc<str>>,
     max_message_chars: usize,
@@ -75,6 +78,7 @@ impl Service {
             revoked: RevokedCache::new(),
             users: Locks::new(),
             order: Order::new(Arc::clone(&events)),
+            untold: Untold::default(),
             posts: Semaphore::new(MAX_POSTS_UNDERWAY),
             titles: DashMap::new(),
             max_message_chars: config.max_message_chars,

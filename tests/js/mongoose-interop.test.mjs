@@ -1,6 +1,7 @@
 // roomcast and a mongoose back end on one MongoDB database, each working with the documents of the other.
 //
-// Wants a running roomcast at BASE_URL (such as http://127.0.0.1:8080) whose database is DB_URL.
+// Starts both itself: the program (ROOMCAST_BIN), and a server for the MongoDB protocol (SECANTUSD_BIN, or the one at
+// DB_URL). The models `User` and `Room` are stored in the collections `users` and `rooms`, as mongoose has it.
 
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
@@ -9,7 +10,8 @@ import { after, before, test } from "node:test";
 import bcrypt from "bcryptjs";
 import mongoose from "mongoose";
 
-const { BASE_URL, DB_URL } = process.env;
+import { Mongo, Roomcast, freshEmail } from "./support/roomcast.mjs";
+
 // Fewer than a service would use: the hashes only have to be verifiable, and tests wait for them.
 const BCRYPT_ROUNDS = 4;
 
@@ -39,24 +41,26 @@ const Room = mongoose.model(
   ),
 );
 
+const store = new Mongo();
+let roomcast;
+
 before(async () => {
-  assert.ok(BASE_URL, "BASE_URL must be the address of a running roomcast, such as http://127.0.0.1:8080");
-  assert.ok(DB_URL, "DB_URL must be the connection string of the database that roomcast uses");
-  await mongoose.connect(DB_URL, { serverSelectionTimeoutMS: 5_000 });
+  await store.start();
+  roomcast = await Roomcast.start(store);
+  await mongoose.connect(roomcast.place.env.DB_URL, { serverSelectionTimeoutMS: 5_000 });
   // mongoose's own unique indexes must be able to stand beside roomcast's.
   await Promise.all([User.init(), Room.init()]);
 });
 
-after(() => mongoose.disconnect());
-
-/** An e-mail address that no earlier run has used. */
-function freshEmail(name) {
-  return `${name}.${randomBytes(6).toString("hex")}@example.org`;
-}
+after(async () => {
+  await mongoose.disconnect();
+  await roomcast?.kill();
+  await store.close();
+});
 
 /** Sends a request as a program without a browser would, and answers the status and the JSON body. */
 async function request(method, path, { token, body } = {}) {
-  const response = await fetch(new URL(path, BASE_URL), {
+  const response = await fetch(new URL(path, roomcast.url), {
     method,
     headers: {
       ...(body && { "content-type": "application/json" }),
@@ -76,7 +80,7 @@ async function succeed(method, path, options) {
 
 /** Creates an account at roomcast and answers its token and id. */
 async function signUp(name) {
-  const email = freshEmail(name);
+  const email = freshEmail();
   const body = { email, name, password: "correct horse", returnToken: true };
   const { token } = await succeed("POST", "/user/create", { body });
   const { user } = await succeed("GET", "/auth/me", { token });
@@ -85,7 +89,7 @@ async function signUp(name) {
 
 /** Creates an account by mongoose, as an Express back end would. */
 function mongooseUser(name, password) {
-  return User.create({ name, email: freshEmail(name), passwordHash: bcrypt.hashSync(password, BCRYPT_ROUNDS) });
+  return User.create({ name, email: freshEmail(), passwordHash: bcrypt.hashSync(password, BCRYPT_ROUNDS) });
 }
 
 /** Asserts that the stored document has these fields in any order and no others. */
@@ -94,6 +98,12 @@ async function assertFields(Model, id, fields) {
   assert.deepEqual(Object.keys(stored).sort(), [...fields].sort());
   return stored;
 }
+
+test("the models and roomcast mean the same collections", async () => {
+  assert.deepEqual([User.collection.name, Room.collection.name], ["users", "rooms"]);
+  const { email, userOid } = await signUp("Cora");
+  assert.equal((await mongoose.connection.collection("users").findOne({ email }))._id.toString(), userOid);
+});
 
 test("an account made by mongoose logs in at roomcast, in any spelling of its address", async () => {
   const made = await mongooseUser("Mona", "s3cret, s3cret");

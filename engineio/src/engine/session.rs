@@ -85,7 +85,12 @@ pub enum Input<'a> {
     /// The session's transport is gone.
     TransportLost(CloseReason),
     /// The server wants the session to end.
-    Close,
+    Close {
+        /// Whether packets still wait to be sent.
+        pending: bool,
+    },
+    /// The poll that told the client of the end was answered.
+    FarewellSent,
     /// Nothing but time passed.
     Tick,
 }
@@ -112,7 +117,8 @@ pub enum Action<'a> {
     DropUpgrade,
     /// The session has ended for the application; the next poll will fetch the close packet.
     AwaitLastPoll,
-    /// Answer this poll with what is waiting and a close packet, then forget the session.
+    /// Answer this poll with what is waiting. If that is all, add a close packet and tell so with
+    /// [`Input::FarewellSent`]; otherwise the next poll goes on.
     Farewell,
     /// The session has ended: tell the client if it can still hear, then forget the session.
     Close(CloseReason),
@@ -236,7 +242,8 @@ impl Session {
             Input::ProbePacket(packet) => self.on_probe(&packet, config, now),
             Input::UpgradeLost => self.end_upgrade(config, now, Action::None),
             Input::TransportLost(reason) => self.close(reason),
-            Input::Close => self.on_close(config, now),
+            Input::Close { pending } => self.on_close(pending, config, now),
+            Input::FarewellSent => self.close(CloseReason::ForcedClose),
             Input::Tick => self.on_tick(config, now),
         }
     }
@@ -252,7 +259,8 @@ impl Session {
             | Input::PostEnded
             | Input::UpgradeLost
             | Input::TransportLost(_)
-            | Input::Close
+            | Input::Close { .. }
+            | Input::FarewellSent
             | Input::Tick => Action::None,
         }
     }
@@ -286,11 +294,10 @@ impl Session {
         if self.polling {
             return self.close(CloseReason::TransportError);
         }
+        self.polling = true;
         if matches!(self.phase, Phase::Closing { .. }) {
-            self.phase = Phase::Closed;
             return Action::Farewell;
         }
-        self.polling = true;
         match self.upgrade {
             Upgrade::Probed { .. } => Action::ReleasePoll,
             Upgrade::None | Upgrade::Probing { .. } => Action::None,
@@ -347,7 +354,7 @@ impl Session {
         action
     }
 
-    fn on_close<'a>(&mut self, config: &Config, now: Instant) -> Action<'a> {
+    fn on_close<'a>(&mut self, pending: bool, config: &Config, now: Instant) -> Action<'a> {
         if self.phase != Phase::Open {
             // A second call after the switch completes a close that waited for it.
             let switched = self.transport == Transport::Websocket;
@@ -357,7 +364,8 @@ impl Session {
             self.phase = Phase::ClosingAfterUpgrade;
             return Action::AwaitLastPoll;
         }
-        if self.transport == Transport::Websocket || self.polling {
+        let can_tell = self.polling && !pending;
+        if self.transport == Transport::Websocket || can_tell {
             return self.close(CloseReason::ForcedClose);
         }
         self.phase = Phase::Closing { until: now + config.close_timeout };

@@ -156,6 +156,10 @@ impl Inner {
     }
 
     fn connect(self: &Arc<Self>, peer: &Arc<Peer>, packet: &Packet<'_>) {
+        if packet.namespace.len() > self.config.max_namespace_bytes {
+            // Not answered by name: the answer would be as long as the name.
+            return self.violation(peer, &Fault::TooManyNamespaces);
+        }
         let Some(namespace) = self.namespaces.get(packet.namespace) else {
             let error = ConnectError::new("Invalid namespace");
             peer.send(encode::connect_error(packet.namespace, &error), false);

@@ -11,7 +11,7 @@ use std::{
 use serde_json::json;
 
 use super::{
-    handler::{EventRef, Listener},
+    handler::{EventRef, Listener, Origin},
     inbox::{InboxFull, Job},
     reason::DisconnectReason,
     runtime::{BoxFuture, Runtime},
@@ -31,6 +31,7 @@ impl Socket {
                 attachments,
                 ack: packet.id,
                 reason: None,
+                origin: Origin::Client,
             };
             let waiting = self.call(&event);
             self.go_on(waiting);
@@ -98,10 +99,20 @@ impl Socket {
     fn perform(&self, job: Job) -> Option<BoxFuture<'static, ()>> {
         match job {
             Job::Connection => self.call(&self.lifecycle("connection", None)),
+            // The server has ended the socket's stay while this event waited.
+            Job::Event { .. } if self.is_dismissed() => None,
             Job::Event { name, data, attachments, ack } => {
                 let (name, data) = (name.as_str(), data.as_str());
                 let attachments = &attachments[..];
-                self.call(&EventRef { socket: self, name, data, attachments, ack, reason: None })
+                self.call(&EventRef {
+                    socket: self,
+                    name,
+                    data,
+                    attachments,
+                    ack,
+                    reason: None,
+                    origin: Origin::Client,
+                })
             }
             Job::Disconnect(reason) => {
                 let leaving = self.call(&self.lifecycle("disconnecting", Some(reason)));
@@ -125,18 +136,24 @@ impl Socket {
     }
 
     fn lifecycle<'a>(&'a self, name: &'a str, reason: Option<DisconnectReason>) -> EventRef<'a> {
-        EventRef { socket: self, name, data: "", attachments: &[], ack: None, reason }
+        EventRef {
+            socket: self,
+            name,
+            data: "",
+            attachments: &[],
+            ack: None,
+            reason,
+            origin: Origin::Library,
+        }
     }
 
     /// Calls the namespace's listeners, then the socket's own. What is answered must be awaited before the
     /// next event.
     fn call(&self, event: &EventRef<'_>) -> Option<BoxFuture<'static, ()>> {
         let mut futures: Vec<BoxFuture<'static, ()>> = Vec::new();
-        let shared = self.0.namespace.listeners(event.name);
-        // The list is copied so that a listener may add and remove listeners.
-        let own: Vec<_> = self.0.listeners.read().find(event.name).collect();
-        for listener in shared.into_iter().chain(own) {
-            futures.extend(call_guarded(&*listener, event));
+        let (shared, own) = (self.0.namespace.listeners(), self.0.listeners.read().clone());
+        for listener in shared.find(event.origin, event.name).chain(own.find(event.origin, event.name)) {
+            futures.extend(call_guarded(listener, event));
         }
         match futures.len() {
             0 | 1 => futures.pop(),

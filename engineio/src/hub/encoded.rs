@@ -17,13 +17,15 @@ pub const CLOSE_FRAME: Bytes = Bytes::from_static(&[0x88, 0]);
 /// An Engine.IO packet, or a Socket.IO packet with its attachments, in the form of every transport.
 ///
 /// A clone costs one counter. The WebSocket form is complete with its frame headers; the polling form is made
-/// when the first polling receiver asks for it, and for text it shares the same memory.
+/// when the first polling receiver asks for it, and is then shared as well.
 #[derive(Clone, Debug)]
 pub struct Encoded(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    frames: Bytes,
+    buffer: Vec<u8>,
+    /// Where the first frame begins in the buffer.
+    start: usize,
     packets: usize,
     payload: OnceLock<Bytes>,
 }
@@ -59,7 +61,7 @@ impl Encoded {
         for attachment in attachments {
             push_binary_frame(attachment, &mut buffer);
         }
-        Self::from_frames(Bytes::from(buffer).slice(start..), 1 + attachments.len())
+        Self::from_frames(buffer, start, 1 + attachments.len())
     }
 
     /// A binary message.
@@ -67,11 +69,11 @@ impl Encoded {
     pub fn binary(bytes: &[u8]) -> Self {
         let mut buffer = Vec::with_capacity(MAX_HEADER + bytes.len());
         push_binary_frame(bytes, &mut buffer);
-        Self::from_frames(buffer.into(), 1)
+        Self::from_frames(buffer, 0, 1)
     }
 
-    fn from_frames(frames: Bytes, packets: usize) -> Self {
-        Self(Arc::new(Inner { frames, packets, payload: OnceLock::new() }))
+    fn from_frames(buffer: Vec<u8>, start: usize, packets: usize) -> Self {
+        Self(Arc::new(Inner { buffer, start, packets, payload: OnceLock::new() }))
     }
 
     /// The ping packet.
@@ -82,8 +84,8 @@ impl Encoded {
 
     /// The packet as WebSocket frames, headers included.
     #[must_use]
-    pub fn frames(&self) -> &Bytes {
-        &self.0.frames
+    pub fn frames(&self) -> &[u8] {
+        &self.0.buffer[self.0.start..]
     }
 
     /// How many Engine.IO packets this is: one, and one more for each attachment.
@@ -95,7 +97,7 @@ impl Encoded {
     /// The packet as a polling payload.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
-        self.0.payload.get_or_init(|| payload_of(&self.0.frames))
+        self.0.payload.get_or_init(|| payload_of(self.frames()))
     }
 }
 
@@ -125,32 +127,27 @@ fn frame_header(opcode: u8, length: usize, buffer: &mut [u8; MAX_HEADER]) -> &[u
 }
 
 /// Splits the first of our own frames off; `None` at the end.
-fn split_frame(frames: &Bytes) -> Option<(u8, Bytes, Bytes)> {
+fn split_frame(frames: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&opcode, &short) = (frames.first()?, frames.get(1)?);
     let (start, length) = match short {
         127 => (10, usize::try_from(u64::from_be_bytes(frames.get(2..10)?.try_into().ok()?)).ok()?),
         126 => (4, usize::from(u16::from_be_bytes(frames.get(2..4)?.try_into().ok()?))),
         short => (2, usize::from(short)),
     };
-    let end = start + length;
-    Some((opcode, frames.slice(start..end), frames.slice(end..)))
+    let (data, rest) = frames.get(start..)?.split_at_checked(length)?;
+    Some((opcode, data, rest))
 }
 
-fn payload_of(frames: &Bytes) -> Bytes {
-    if let Some((TEXT_FRAME, text, rest)) = split_frame(frames)
-        && rest.is_empty()
-    {
-        return text;
-    }
-    let (mut out, mut rest) = (Vec::new(), frames.clone());
-    while let Some((opcode, data, tail)) = split_frame(&rest) {
+fn payload_of(frames: &[u8]) -> Bytes {
+    let (mut out, mut rest) = (Vec::new(), frames);
+    while let Some((opcode, data, tail)) = split_frame(rest) {
         if !out.is_empty() {
             out.push(SEPARATOR as u8);
         }
         if opcode == BINARY_FRAME {
-            encode_binary(&data, &mut out);
+            encode_binary(data, &mut out);
         } else {
-            out.extend_from_slice(&data);
+            out.extend_from_slice(data);
         }
         rest = tail;
     }
@@ -182,7 +179,7 @@ mod tests {
     fn attachments_follow_as_frames_and_as_base64() {
         let write = |out: &mut Vec<u8>| out.extend_from_slice(b"451-[]");
         let encoded = Encoded::with_attachments(write, &[Bytes::from_static(&[1, 2, 3, 4])]);
-        assert_eq!(&encoded.frames()[..], b"\x81\x06451-[]\x82\x04\x01\x02\x03\x04");
+        assert_eq!(encoded.frames(), b"\x81\x06451-[]\x82\x04\x01\x02\x03\x04");
         assert_eq!(&encoded.payload()[..], b"451-[]\x1ebAQIDBA==");
         assert_eq!(encoded.packets(), 2);
     }

@@ -24,6 +24,14 @@ pub struct EventRef<'a> {
     pub(crate) attachments: &'a [Bytes],
     pub(crate) ack: Option<AckId>,
     pub(crate) reason: Option<DisconnectReason>,
+    pub(crate) origin: Origin,
+}
+
+/// Who raises an event: a client must not be able to raise those of the library, whatever name it sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    Client,
+    Library,
 }
 
 /// Something a listener can ask for as a parameter.
@@ -210,19 +218,46 @@ impl<Marker, H: Handler<Marker>> Listener for Erased<H, Marker> {
 }
 
 /// Listeners by event, in the order they were added. Few events per table, so a list beats a hash map.
+///
+/// The list is shared and replaced when it changes: calling listeners costs one counter, and a listener may add and
+/// remove listeners while it runs.
 #[derive(Clone, Default)]
-pub(crate) struct Listeners(Vec<(Box<str>, Arc<dyn Listener>)>);
+pub(crate) struct Listeners(Option<Arc<Vec<Entry>>>);
+
+#[derive(Clone)]
+pub(crate) struct Entry {
+    event: Box<str>,
+    origin: Origin,
+    listener: Arc<dyn Listener>,
+}
 
 impl Listeners {
-    pub(crate) fn add<Marker: 'static>(&mut self, event: &str, handler: impl Handler<Marker>) {
-        self.0.push((event.into(), Arc::new(Erased(handler, std::marker::PhantomData))));
+    pub(crate) fn add<Marker: 'static>(
+        &mut self,
+        origin: Origin,
+        event: &str,
+        handler: impl Handler<Marker>,
+    ) {
+        let listener = Arc::new(Erased(handler, std::marker::PhantomData));
+        let list = self.0.get_or_insert_default();
+        Arc::make_mut(list).push(Entry { event: event.into(), origin, listener });
     }
 
     pub(crate) fn remove(&mut self, event: &str) {
-        self.0.retain(|(name, _)| **name != *event);
+        if let Some(list) = &mut self.0 {
+            Arc::make_mut(list).retain(|entry| entry.origin != Origin::Client || *entry.event != *event);
+        }
     }
 
-    pub(crate) fn find<'a>(&'a self, event: &'a str) -> impl Iterator<Item = Arc<dyn Listener>> + 'a {
-        self.0.iter().filter(move |(name, _)| **name == *event).map(|(_, listener)| Arc::clone(listener))
+    /// The listeners of an event.
+    pub(crate) fn find<'a>(
+        &'a self,
+        origin: Origin,
+        event: &'a str,
+    ) -> impl Iterator<Item = &'a dyn Listener> {
+        let list = self.0.as_deref().map_or(&[][..], Vec::as_slice);
+        list.iter()
+            .filter(move |entry| entry.origin == origin && *entry.event == *event)
+            .map(|entry| &*entry.listener)
     }
 }

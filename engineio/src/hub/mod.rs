@@ -20,6 +20,7 @@ mod runtime;
 mod server;
 mod socket;
 mod turn;
+mod wakers;
 
 pub use ack_future::AckFuture;
 pub use adapter::{Adapter, Room, Target};
@@ -38,3 +39,4 @@ pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::{AdapterFactory, Server};
 pub use socket::{JoinError, Socket};
 pub use turn::{FLUSH_AT_ONCE, Turn};
+pub use wakers::Waiting;

@@ -16,7 +16,7 @@ use super::{
     adapter::{Adapter, Room, Target},
     args::Payload,
     broadcast::BroadcastOperator,
-    handler::{Handler, Listener, Listeners},
+    handler::{Handler, Listeners, Origin},
     middleware::{ConnectError, Middleware, erase},
     outbox::Sent,
     runtime::Runtime,
@@ -79,19 +79,19 @@ impl Namespace {
 
     /// Calls `handler` for each client that is let in; its events wait until the handler is done.
     pub fn on_connection<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.on("connection", handler);
+        self.0.listeners.write().add(Origin::Library, "connection", handler);
     }
 
     /// Calls `handler` for an event from any client of this namespace.
     ///
     /// One listener for all sockets costs no memory per connection, unlike [`Socket::on`].
     pub fn on<Marker: 'static>(&self, event: &str, handler: impl Handler<Marker>) {
-        self.0.listeners.write().add(event, handler);
+        self.0.listeners.write().add(Origin::Client, event, handler);
     }
 
     /// Calls `handler` for each socket that has left.
     pub fn on_disconnect<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.on("disconnect", handler);
+        self.0.listeners.write().add(Origin::Library, "disconnect", handler);
     }
 
     /// Asks `middleware` before a client is let in. Several are asked in the order they were added; the first
@@ -110,8 +110,8 @@ impl Namespace {
         self.0.middlewares.read().clone()
     }
 
-    pub(crate) fn listeners(&self, event: &str) -> Vec<Arc<dyn Listener>> {
-        self.0.listeners.read().find(event).collect()
+    pub(crate) fn listeners(&self) -> Listeners {
+        self.0.listeners.read().clone()
     }
 
     // ---- sockets and sending ----

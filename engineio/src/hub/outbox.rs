@@ -29,7 +29,7 @@ enum Entry {
 }
 
 impl Entry {
-    fn frames(&self) -> &Bytes {
+    fn frames(&self) -> &[u8] {
         match self {
             Entry::Packet(encoded) => encoded.frames(),
             Entry::Control(frame) => frame,

@@ -19,6 +19,7 @@ use super::{
     outbox::{Outbox, Sent},
     runtime::{Flush, Runtime, Timed},
     turn::{self, Turn},
+    wakers::{Waiting, Wakers},
 };
 use crate::{
     config::Config,
@@ -71,7 +72,7 @@ pub struct Peer {
     outbox: Outbox,
     receiver: OnceLock<Box<dyn Receiver>>,
     link: OnceLock<Arc<dyn Link>>,
-    wakers: Mutex<Wakers>,
+    wakers: Wakers,
     armed: Mutex<Option<Instant>>,
     end: Mutex<Option<CloseReason>>,
     told: AtomicBool,
@@ -85,17 +86,6 @@ impl fmt::Debug for Peer {
         // The sid is a secret, so it is not printed.
         f.debug_struct("Peer").field("session", &self.session).finish_non_exhaustive()
     }
-}
-
-/// Who waits for something to happen to the session.
-#[derive(Default)]
-struct Wakers {
-    /// The waiting poll, or the WebSocket's task.
-    owner: Option<Waker>,
-    /// The task of a WebSocket that is not yet the transport.
-    upgrader: Option<Waker>,
-    /// The POST whose body is being read.
-    poster: Option<Waker>,
 }
 
 /// What a waiting poll is to be answered with.
@@ -131,7 +121,7 @@ impl Peer {
             outbox: Outbox::default(),
             receiver: OnceLock::new(),
             link: OnceLock::new(),
-            wakers: Mutex::new(Wakers::default()),
+            wakers: Wakers::default(),
             armed: Mutex::new(None),
             end: Mutex::new(None),
             told: AtomicBool::new(false),
@@ -241,7 +231,7 @@ impl Peer {
 
     /// Ends the session after what was sent before; the reason is "forced close".
     pub fn close(self: &Arc<Self>) {
-        self.feed(Input::Close);
+        self.feed(Input::Close { pending: !self.outbox.is_empty() });
     }
 
     /// The transport is gone, whoever's fault it was.
@@ -260,6 +250,7 @@ impl Peer {
     /// action for the transport to do the rest.
     pub fn feed<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let _turn = Turn::begin(&self.runtime);
+        let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
         let action = self.session.lock().handle(input, &self.config, self.runtime.now());
         match action {
             Action::Deliver(data) => {
@@ -273,16 +264,15 @@ impl Peer {
                 self.released.store(true, Ordering::Release);
                 self.wake();
             }
-            Action::DropUpgrade => self.wake_upgrader(),
+            Action::DropUpgrade => self.wakers.wake(Waiting::Upgrade),
             Action::AwaitLastPoll => {
                 self.tell(CloseReason::ForcedClose);
-                self.wake_upgrader();
+                self.wakers.wake(Waiting::Upgrade);
             }
-            Action::Farewell => self.end(CloseReason::ForcedClose),
             Action::Close(reason) => self.end(reason),
-            Action::None | Action::Refuse | Action::Switch => {}
+            Action::None | Action::Refuse | Action::Switch | Action::Farewell => {}
         }
-        if action != Action::None {
+        if action != Action::None || moves_deadline {
             self.rearm();
         }
         action
@@ -319,7 +309,7 @@ impl Peer {
         self.tell(reason);
         self.outbox.finish(self.link.get().map(|_| CLOSE_FRAME));
         self.notify();
-        self.wake_all();
+        self.wakers.wake_all();
     }
 
     fn tell(&self, reason: CloseReason) {
@@ -362,37 +352,12 @@ impl Peer {
 
     /// Wakes the waiting poll or the WebSocket's task.
     pub fn wake(&self) {
-        let waker = self.wakers.lock().owner.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
+        self.wakers.wake(Waiting::Owner);
     }
 
-    fn wake_upgrader(&self) {
-        let waker = self.wakers.lock().upgrader.take();
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-    }
-
-    fn wake_all(&self) {
-        let Wakers { owner, upgrader, poster } = std::mem::take(&mut *self.wakers.lock());
-        [owner, upgrader, poster].into_iter().flatten().for_each(Waker::wake);
-    }
-
-    /// Asks to be woken when the poll can be answered or the WebSocket's task has something to do.
-    pub fn wait(&self, waker: &Waker) {
-        set_waker(&mut self.wakers.lock().owner, waker);
-    }
-
-    /// Asks to be woken when the upgrade has failed.
-    pub fn wait_upgrade(&self, waker: &Waker) {
-        set_waker(&mut self.wakers.lock().upgrader, waker);
-    }
-
-    /// Asks to be woken when the session has ended, so that a POST in progress can end as well.
-    pub fn wait_end(&self, waker: &Waker) {
-        set_waker(&mut self.wakers.lock().poster, waker);
+    /// Asks to be woken when something happens that concerns `who`.
+    pub fn wait(&self, who: Waiting, waker: &Waker) {
+        self.wakers.wait(who, waker);
     }
 
     /// Whether a WebSocket may still become the transport.
@@ -419,13 +384,6 @@ impl Peer {
             return Some(if failed { PollAnswer::Failed } else { PollAnswer::Ended(reason) });
         }
         self.released.swap(false, Ordering::AcqRel).then_some(PollAnswer::Noop)
-    }
-}
-
-fn set_waker(slot: &mut Option<Waker>, waker: &Waker) {
-    match slot {
-        Some(known) => known.clone_from(waker),
-        None => *slot = Some(waker.clone()),
     }
 }
 

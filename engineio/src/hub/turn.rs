@@ -11,54 +11,59 @@ use super::runtime::{Flush, Runtime};
 /// Connections flushed before the turn's thread goes on; the rest follows in slices.
 pub const FLUSH_AT_ONCE: usize = 128;
 
+#[derive(Default)]
+struct State {
+    depth: usize,
+    /// Connections to flush at the end; the list keeps its memory from turn to turn.
+    waiting: Vec<Arc<dyn Flush>>,
+}
+
 thread_local! {
-    static TURN: RefCell<Option<Vec<Arc<dyn Flush>>>> = const { RefCell::new(None) };
+    static TURN: RefCell<State> = RefCell::default();
 }
 
 /// A turn in progress on this thread; its end flushes.
 pub struct Turn<'a> {
     runtime: &'a Arc<dyn Runtime>,
-    is_outermost: bool,
 }
 
 impl<'a> Turn<'a> {
     /// Begins a turn, or joins the one in progress.
     #[must_use = "a turn lasts as long as this value"]
     pub fn begin(runtime: &'a Arc<dyn Runtime>) -> Self {
-        let is_outermost = TURN.with_borrow_mut(|turn| match turn {
-            Some(_) => false,
-            None => {
-                *turn = Some(Vec::new());
-                true
-            }
-        });
-        Self { runtime, is_outermost }
+        TURN.with_borrow_mut(|turn| turn.depth += 1);
+        Self { runtime }
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        if !self.is_outermost {
-            return;
+        let ended = TURN.with_borrow_mut(|turn| {
+            turn.depth -= 1;
+            (turn.depth == 0 && !turn.waiting.is_empty()).then(|| std::mem::take(&mut turn.waiting))
+        });
+        let Some(mut waiting) = ended else { return };
+        if waiting.len() > FLUSH_AT_ONCE {
+            self.runtime.flush_later(waiting.split_off(FLUSH_AT_ONCE));
         }
-        let Some(mut waiting) = TURN.take() else { return };
-        let rest = waiting.split_off(waiting.len().min(FLUSH_AT_ONCE));
-        for connection in waiting {
+        for connection in waiting.drain(..) {
             connection.flush();
         }
-        if !rest.is_empty() {
-            self.runtime.flush_later(rest);
-        }
+        TURN.with_borrow_mut(|turn| {
+            if turn.waiting.capacity() == 0 {
+                turn.waiting = waiting;
+            }
+        });
     }
 }
 
 /// Notes a connection for the end of the turn; gives it back if there is none.
 pub(crate) fn note(connection: Arc<dyn Flush>) -> Option<Arc<dyn Flush>> {
-    TURN.with_borrow_mut(|turn| match turn {
-        Some(waiting) => {
-            waiting.push(connection);
-            None
+    TURN.with_borrow_mut(|turn| {
+        if turn.depth == 0 {
+            return Some(connection);
         }
-        None => Some(connection),
+        turn.waiting.push(connection);
+        None
     })
 }

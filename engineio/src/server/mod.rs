@@ -3,6 +3,7 @@
 mod client_bundle;
 mod clock;
 mod cors;
+mod fragments;
 mod headers;
 mod listen;
 mod options;

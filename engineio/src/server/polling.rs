@@ -13,7 +13,7 @@ use hyper::body::Body as HttpBody;
 use super::headers::{Body, empty, ok, packets, refusal};
 use crate::{
     engine::{Action, CloseReason, Input, RequestError, payload},
-    hub::{Peer, PollAnswer},
+    hub::{Peer, PollAnswer, Waiting},
 };
 
 /// Bytes that must arrive in each [`Config::body_timeout`](crate::Config::body_timeout).
@@ -45,7 +45,7 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     peer.outbox().set_writable(true);
     let answer = poll_fn(|cx| {
         // Registering first means that nothing that happens in between can be missed.
-        peer.wait(cx.waker());
+        peer.wait(Waiting::Owner, cx.waker());
         peer.poll_answer().map_or(Poll::Pending, Poll::Ready)
     })
     .await;
@@ -69,10 +69,15 @@ fn refused(action: &Action<'_>) -> Option<Response<Body>> {
     matches!(action, Action::Close(_)).then(|| empty(StatusCode::BAD_REQUEST))
 }
 
-/// What was sent before the end, and the close packet.
-fn farewell(peer: &Peer) -> Bytes {
+/// What was sent before the end, and, once that is all, the close packet.
+fn farewell(peer: &Arc<Peer>) -> Bytes {
     let mut body = peer.outbox().take_payload(peer.config()).map_or_else(|| b"6".to_vec(), Vec::from);
-    body.extend_from_slice(b"\x1e1");
+    if peer.outbox().is_empty() {
+        body.extend_from_slice(b"\x1e1");
+        peer.feed(Input::FarewellSent);
+    } else {
+        peer.feed(Input::PollAnswered);
+    }
     body.into()
 }
 
@@ -101,7 +106,7 @@ where
 /// Waits for the end of the session.
 async fn ended(peer: &Peer) {
     poll_fn(|cx| {
-        peer.wait_end(cx.waker());
+        peer.wait(Waiting::Post, cx.waker());
         peer.ended().map_or(Poll::Pending, |_| Poll::Ready(()))
     })
     .await;

@@ -264,7 +264,7 @@ async fn upgrade(mut connection: Connection, peer: &Arc<Peer>) {
     }
     if peer.is_closing() {
         // The application closed the session while the upgrade was going on.
-        if let Action::Close(_) = peer.feed(Input::Close) {
+        if let Action::Close(_) = peer.feed(Input::Close { pending: false }) {
             tracing::debug!("closing a session right after its upgrade");
         }
     }

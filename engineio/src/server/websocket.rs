@@ -8,7 +8,7 @@ use std::{
     future::poll_fn,
     io,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, Weak},
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -32,13 +32,14 @@ use tokio_tungstenite::{
 };
 
 use super::{
+    fragments::Fragments,
     headers::Body,
     stream::{Source, Writer, split, try_flush},
 };
 use crate::{
     config::Config,
     engine::{Action, CloseReason, Input, Packet},
-    hub::{Encoded, Link, Outbox, Peer, Turn},
+    hub::{Encoded, Link, Outbox, Peer, Turn, Waiting},
 };
 
 /// Messages taken in before the connection's task lets others run.
@@ -100,6 +101,8 @@ impl Controls {
 struct Io {
     source: Source,
     controls: Controls,
+    fragments: Fragments,
+    max_fragments: usize,
 }
 
 impl AsyncRead for Io {
@@ -108,7 +111,14 @@ impl AsyncRead for Io {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.source.poll_read(cx, buf)
+        let this = &mut *self;
+        let before = buf.filled().len();
+        ready!(this.source.poll_read(cx, buf))?;
+        if !this.fragments.admit(&buf.filled()[before..], this.max_fragments) {
+            let problem = "a message has too many frames";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -128,12 +138,15 @@ impl AsyncWrite for Io {
 }
 
 /// Lets any thread write to the session's socket.
-struct DirectLink(Arc<tokio::net::TcpStream>);
+///
+/// It does not keep the socket open: a program may hold on to a session long after its connection.
+struct DirectLink(Weak<tokio::net::TcpStream>);
 
 impl Link for DirectLink {
     fn flush(&self, peer: &Peer) {
         // What the socket does not take now, and its errors, are left to the connection's task.
-        if try_flush(&self.0, peer.outbox()).is_err() {
+        let stream = self.0.upgrade();
+        if stream.is_some_and(|stream| try_flush(&stream, peer.outbox()).is_err()) {
             peer.wake();
         }
     }
@@ -163,7 +176,12 @@ impl Connection {
             .write_buffer_size(0)
             .max_message_size(Some(config.max_payload))
             .max_frame_size(Some(config.max_payload));
-        let io = Io { source: Source { first, reader }, controls: Controls::Own(Arc::default()) };
+        let io = Io {
+            source: Source { first, reader },
+            controls: Controls::Own(Arc::default()),
+            fragments: Fragments::default(),
+            max_fragments: config.max_fragments,
+        };
         let websocket = WebSocketStream::from_raw_socket(io, Role::Server, Some(settings)).await;
         Self { websocket, writer }
     }
@@ -180,13 +198,13 @@ impl Connection {
 
     fn link(&self) -> Arc<dyn Link> {
         match &self.writer {
-            Writer::Tcp(stream) => Arc::new(DirectLink(Arc::clone(stream))),
+            Writer::Tcp(stream) => Arc::new(DirectLink(Arc::downgrade(stream))),
             Writer::Other(_) => Arc::new(TaskLink),
         }
     }
 
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
-        peer.wait(cx.waker());
+        peer.wait(Waiting::Owner, cx.waker());
         if self.read(peer, cx) {
             cx.waker().wake_by_ref();
         }
@@ -262,7 +280,7 @@ impl Connection {
             return Poll::Ready(false);
         };
         let outbox = Arc::clone(outbox);
-        peer.wait_upgrade(cx.waker());
+        peer.wait(Waiting::Upgrade, cx.waker());
         loop {
             if !peer.is_upgrading() {
                 return Poll::Ready(false);
@@ -270,8 +288,10 @@ impl Connection {
             if let Poll::Ready(Err(_)) = self.writer.poll_flush(&outbox, cx) {
                 return Poll::Ready(false);
             }
-            let Some(Ok(Message::Text(text))) = ready!(Pin::new(&mut self.websocket).poll_next(cx)) else {
-                return Poll::Ready(false);
+            let text = match ready!(Pin::new(&mut self.websocket).poll_next(cx)) {
+                Some(Ok(Message::Text(text))) => text,
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+                _ => return Poll::Ready(false),
             };
             let packet = Packet::decode(&text).unwrap_or(Packet::Noop);
             let action = peer.feed(Input::ProbePacket(packet));
@@ -279,7 +299,7 @@ impl Connection {
                 return Poll::Ready(action == Action::Switch);
             }
             let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
-            outbox.push_control(probe.frames().clone());
+            outbox.push_control(Bytes::copy_from_slice(probe.frames()));
         }
     }
 
@@ -336,6 +356,9 @@ fn fail(peer: &Arc<Peer>, error: &Error) {
         Error::Utf8(_) => (CloseCode::Invalid, CloseReason::TransportError),
         Error::Protocol(_) => (CloseCode::Protocol, CloseReason::TransportError),
         Error::ConnectionClosed | Error::AlreadyClosed => (CloseCode::Normal, CloseReason::TransportClose),
+        Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            (CloseCode::Policy, CloseReason::TransportError)
+        }
         Error::Io(_) | Error::Tls(_) | Error::Url(_) | Error::WriteBufferFull(_) | Error::AttackAttempt => {
             (CloseCode::Error, CloseReason::TransportError)
         }

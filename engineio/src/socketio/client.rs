@@ -192,13 +192,13 @@ impl Client {
         {
             return Err(Fault::TooManyNamespaces);
         }
-        self.connect_until = None;
         self.set(namespace, State::Connecting);
         Ok(())
     }
 
     /// The namespace has let the client in.
     pub fn accept(&mut self, namespace: &str) {
+        self.connect_until = None;
         self.set(namespace, State::Connected);
     }
 

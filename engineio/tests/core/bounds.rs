@@ -76,6 +76,17 @@ fn namespaces_of_one_connection_are_bounded() {
 }
 
 #[test]
+fn a_namespace_name_too_long_is_not_repeated_to_the_client() {
+    let world = World::new();
+    let client = world.client();
+    client.send(&format!("0/{},", "a".repeat(255)));
+    assert!(client.received()[0].starts_with("44/aaa"));
+    client.send(&format!("0/{},", "a".repeat(256)));
+    assert!(client.received().is_empty());
+    assert!(client.is_closed());
+}
+
+#[test]
 fn an_attachment_that_does_not_come_closes_the_connection() {
     let world = World::new();
     let client = world.connected();

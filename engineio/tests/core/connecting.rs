@@ -107,6 +107,7 @@ fn a_client_lost_while_middleware_waits_leaves_nothing_behind() {
     world.io.on_connection(move |_: Socket| log.add("connected"));
     let client = world.client();
     client.send("0");
+    assert_eq!(world.io.to("lobby").sockets().len(), 0, "not let in yet");
     client.vanish();
     open();
     world.run();
@@ -122,6 +123,28 @@ fn silence_is_closed_at_the_connect_timeout_and_not_later_than_the_first_connect
     keep_alive(&world, &[&silent, &talking], Duration::from_secs(45));
     assert!(silent.is_closed());
     assert!(!talking.is_closed());
+}
+
+#[test]
+fn a_refused_client_that_does_not_ask_again_is_closed_at_the_connect_timeout() {
+    let world = World::new();
+    world.io.of("/").middleware(async |_: Socket| Err(ConnectError::new("no")));
+    let client = world.client();
+    client.send("0");
+    keep_alive(&world, &[&client], Duration::from_secs(45));
+    assert!(client.is_closed());
+}
+
+#[test]
+fn an_upgrade_that_is_not_finished_in_time_is_dropped_at_its_own_deadline() {
+    let world = World::new();
+    let client = world.connected();
+    client.peer.feed(engineio::engine::Input::UpgradeOpened);
+    world.advance(Duration::from_millis(9_999));
+    assert!(client.peer.is_upgrading());
+    world.advance(Duration::from_millis(1));
+    assert!(!client.peer.is_upgrading());
+    assert!(!client.is_closed());
 }
 
 /// Answers the server's pings for a while.

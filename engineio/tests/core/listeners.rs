@@ -162,7 +162,7 @@ fn every_way_to_leave_has_its_reason() {
     }
     for (packet, reason) in [
         (r#"2["kick"]"#, "server namespace disconnect"),
-        (r#"2["close"]"#, "forced server close"),
+        (r#"2["close"]"#, "server namespace disconnect"),
         ("0", "forced server close"),
         ("abc", "parse error"),
     ] {
@@ -195,6 +195,8 @@ fn state_is_kept_with_the_socket_by_type_and_as_json() {
     assert_eq!(socket.insert(User("bob")), Some(User("ann")));
     assert_eq!(socket.get::<User>(), Some(User("bob")));
     assert_eq!(socket.get::<u8>(), None);
+    assert_eq!(socket.remove::<User>(), Some(User("bob")));
+    assert_eq!(socket.get::<User>(), None);
     socket.set_data("name", "bob");
     assert_eq!(serde_json::Value::Object(socket.data()), serde_json::json!({ "name": "bob" }));
 }
@@ -210,4 +212,48 @@ fn a_listener_that_never_ends_is_bounded() {
     }
     client.send(r#"2["ev"]"#);
     assert!(client.is_closed());
+}
+
+#[test]
+fn a_client_cannot_raise_the_events_of_the_library() {
+    let world = World::new();
+    let seen = Log::default();
+    let (connected, named) = (seen.clone(), seen.clone());
+    world.io.on_connection(move || connected.add("connected"));
+    world.io.on("connection", move || named.add("event"));
+    let client = world.connected();
+    client.send(r#"2["connection"]"#);
+    assert_eq!(seen.take(), ["connected", "event"]);
+}
+
+#[test]
+fn events_that_wait_are_dropped_when_the_server_ends_the_stay() {
+    let world = World::new();
+    let seen = Log::default();
+    let log = seen.clone();
+    world.io.on("check", async |socket: Socket| {
+        pause().await;
+        socket.disconnect();
+    });
+    world.io.on("act", move || log.add("acted"));
+    let client = world.connected();
+    client.send(r#"2["check"]"#);
+    client.send(r#"2["act"]"#);
+    world.run();
+    assert!(seen.take().is_empty());
+}
+
+#[test]
+fn events_that_wait_are_served_when_the_client_leaves_by_itself() {
+    let world = World::new();
+    let seen = Log::default();
+    let log = seen.clone();
+    world.io.on("slow", async |_: Socket| pause().await);
+    world.io.on("bye", move || log.add("bye"));
+    let client = world.connected();
+    for packet in [r#"2["slow"]"#, r#"2["bye"]"#, "1"] {
+        client.send(packet);
+    }
+    world.run();
+    assert_eq!(seen.take(), ["bye"]);
 }

@@ -138,16 +138,17 @@ fn a_pong_owed_across_the_switch_gets_its_full_time() {
 #[test]
 fn a_close_without_a_waiting_poll_is_fetched_by_the_next_one() {
     let mut rig = Rig::new(Transport::Polling);
-    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::Packet(Packet::Message("late"))), Action::None);
     assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
+    assert_eq!(rig.feed(Input::FarewellSent), Action::Close(CloseReason::ForcedClose));
     assert!(rig.session.is_closed());
 }
 
 #[test]
 fn a_close_nobody_fetches_ends_after_its_timeout() {
     let mut rig = Rig::new(Transport::Polling);
-    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
     assert_eq!(rig.after(Duration::from_secs(29)), Action::None);
     assert_eq!(rig.after(Duration::from_secs(1)), Action::Close(CloseReason::ForcedClose));
 }
@@ -155,17 +156,29 @@ fn a_close_nobody_fetches_ends_after_its_timeout() {
 #[test]
 fn a_close_during_an_upgrade_waits_for_the_switch() {
     let mut rig = Rig::probed();
-    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
-    assert_eq!(rig.feed(Input::Close), Action::Close(CloseReason::ForcedClose));
+    assert_eq!(rig.feed(Input::Close { pending: false }), Action::Close(CloseReason::ForcedClose));
 }
 
 #[test]
 fn a_close_during_an_upgrade_that_fails_goes_on_over_polling() {
     let mut rig = Rig::probed();
-    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::UpgradeLost), Action::None);
     assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
+}
+
+#[test]
+fn a_close_with_packets_waiting_lets_polls_fetch_them_first() {
+    let mut rig = Rig::new(Transport::Polling);
+    assert_eq!(rig.feed(Input::PollOpened), Action::None);
+    assert_eq!(rig.feed(Input::Close { pending: true }), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::PollAnswered), Action::None);
+    assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
+    assert_eq!(rig.feed(Input::PollAnswered), Action::None);
+    assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
+    assert_eq!(rig.feed(Input::FarewellSent), Action::Close(CloseReason::ForcedClose));
 }
 
 fn any_input() -> impl Strategy<Value = Input<'static>> {
@@ -187,7 +200,9 @@ fn any_input() -> impl Strategy<Value = Input<'static>> {
         Just(Input::UpgradeOpened),
         Just(Input::UpgradeLost),
         Just(Input::TransportLost(CloseReason::TransportClose)),
-        Just(Input::Close),
+        Just(Input::Close { pending: false }),
+        Just(Input::Close { pending: true }),
+        Just(Input::FarewellSent),
         Just(Input::Tick),
     ]
 }
@@ -206,7 +221,7 @@ proptest! {
             prop_assert!(!was_closed || rig.session.is_closed());
             prop_assert!(!(was_closed && matches!(action, Action::Deliver(_))));
             prop_assert_eq!(rig.session.deadline().is_none(), rig.session.is_closed());
-            closes += usize::from(matches!(action, Action::Close(_) | Action::Farewell));
+            closes += usize::from(matches!(action, Action::Close(_)));
         }
         prop_assert!(closes <= 1, "a session ends once, this one ended {} times", closes);
     }

@@ -1,0 +1,291 @@
+//! One client in one namespace.
+
+mod rooms;
+mod sending;
+
+use std::{any::Any, fmt, sync::Arc, time::Instant};
+
+use parking_lot::{Mutex, RwLock};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::{
+    adapter::Room,
+    broadcast::BroadcastOperator,
+    encode,
+    handler::{Handler, Listeners, Origin},
+    handshake::Handshake,
+    inbox::Inbox,
+    namespace::Namespace,
+    peer::Peer,
+    reason::DisconnectReason,
+};
+use crate::{
+    engine::Transport,
+    sid::Sid,
+    socketio::{AckError, Acks},
+};
+
+pub use rooms::JoinError;
+
+/// One client in one namespace. Clones are cheap and mean the same socket.
+#[derive(Clone)]
+pub struct Socket(pub(crate) Arc<Inner>);
+
+pub(crate) struct Inner {
+    id: Sid,
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) namespace: Namespace,
+    handshake: Arc<Handshake>,
+    auth: Option<Box<str>>,
+    state: Mutex<State>,
+    pub(crate) listeners: RwLock<Listeners>,
+    pub(crate) inbox: Inbox,
+    acks: Mutex<AckTable>,
+    leave: LeaveConnection,
+}
+
+/// Tells the connection's protocol machine that the server ended the socket's stay.
+pub(crate) type LeaveConnection = Box<dyn Fn(&str) + Send + Sync>;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    Connected,
+    Gone,
+}
+
+struct State {
+    phase: Phase,
+    in_own_room: bool,
+    /// Whether the server, and not the client, ended the stay.
+    dismissed: bool,
+    rooms: Vec<Room>,
+    extensions: Option<Box<http::Extensions>>,
+    data: Option<Box<Map<String, Value>>>,
+}
+
+#[derive(Default)]
+struct AckTable {
+    acks: Acks,
+    armed: Option<Instant>,
+}
+
+impl fmt::Debug for Socket {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Socket({} in {})", self.0.id, self.0.namespace.name())
+    }
+}
+
+impl PartialEq for Socket {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Socket {
+    pub(crate) fn new(
+        peer: Arc<Peer>,
+        namespace: Namespace,
+        handshake: Arc<Handshake>,
+        auth: &str,
+        leave: LeaveConnection,
+    ) -> Self {
+        Self(Arc::new(Inner {
+            id: peer.runtime().fresh_sid(),
+            peer,
+            namespace,
+            handshake,
+            auth: (!auth.is_empty()).then(|| auth.into()),
+            state: Mutex::new(State {
+                phase: Phase::Connecting,
+                in_own_room: true,
+                dismissed: false,
+                rooms: Vec::new(),
+                extensions: None,
+                data: None,
+            }),
+            listeners: RwLock::new(Listeners::default()),
+            inbox: Inbox::default(),
+            acks: Mutex::new(AckTable::default()),
+            leave,
+        }))
+    }
+
+    /// The public id, fresh for each namespace and connection.
+    #[must_use]
+    pub fn id(&self) -> &Sid {
+        &self.0.id
+    }
+
+    /// The namespace.
+    #[must_use]
+    pub fn namespace(&self) -> &Namespace {
+        &self.0.namespace
+    }
+
+    /// The request that opened the connection.
+    #[must_use]
+    pub fn handshake(&self) -> &Handshake {
+        &self.0.handshake
+    }
+
+    /// The CONNECT packet's payload (`auth` in the client's options) as JSON text, if there was one.
+    #[must_use]
+    pub fn auth_json(&self) -> Option<&str> {
+        self.0.auth.as_deref()
+    }
+
+    /// The CONNECT packet's payload read as a type; `None` if there was none or it has another form.
+    #[must_use]
+    pub fn auth<T: DeserializeOwned>(&self) -> Option<T> {
+        serde_json::from_str(self.auth_json()?).ok()
+    }
+
+    /// Whether the client has been let in and has not left.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.0.state.lock().phase == Phase::Connected
+    }
+
+    /// The transport in use.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        self.0.peer.transport()
+    }
+
+    /// The session below, shared with the connection's other namespaces.
+    #[must_use]
+    pub fn peer(&self) -> &Arc<Peer> {
+        &self.0.peer
+    }
+
+    // ---- state of the application ----
+
+    /// Keeps a value with the socket, one of each type; answers the one it replaces.
+    pub fn insert<T: Clone + Send + Sync + 'static>(&self, value: T) -> Option<T> {
+        self.0.state.lock().extensions.get_or_insert_default().insert(value)
+    }
+
+    /// A copy of the value of this type.
+    #[must_use]
+    pub fn get<T: Clone + Any + Send + Sync>(&self) -> Option<T> {
+        self.0.state.lock().extensions.as_ref()?.get::<T>().cloned()
+    }
+
+    /// Takes the value of this type away from the socket. A value that holds the socket itself must be taken away
+    /// when the socket leaves, or neither is ever freed.
+    pub fn remove<T: Clone + Send + Sync + 'static>(&self) -> Option<T> {
+        self.0.state.lock().extensions.as_mut()?.remove::<T>()
+    }
+
+    /// The socket's JSON data, which other nodes can see.
+    #[must_use]
+    pub fn data(&self) -> Map<String, Value> {
+        self.0.state.lock().data.as_deref().cloned().unwrap_or_default()
+    }
+
+    /// Sets one field of the socket's JSON data.
+    pub fn set_data(&self, key: impl Into<String>, value: impl Into<Value>) {
+        self.0.state.lock().data.get_or_insert_default().insert(key.into(), value.into());
+    }
+
+    // ---- listeners ----
+
+    /// Calls `handler` for each event of this name from this client, after those added before.
+    ///
+    /// Listeners of one socket run one after the other; an `async` one holds back this socket's next event
+    /// until it is done. Long work belongs into a task of its own.
+    pub fn on<Marker: 'static>(&self, event: &str, handler: impl Handler<Marker>) {
+        self.0.listeners.write().add(Origin::Client, event, handler);
+    }
+
+    /// Removes this socket's own listeners of an event.
+    pub fn off(&self, event: &str) {
+        self.0.listeners.write().remove(event);
+    }
+
+    /// Calls `handler` once the socket has left and its rooms are empty.
+    pub fn on_disconnect<Marker: 'static>(&self, handler: impl Handler<Marker>) {
+        self.0.listeners.write().add(Origin::Library, "disconnect", handler);
+    }
+
+    /// Calls `handler` when the socket leaves, while [`Socket::rooms`] still names its rooms.
+    pub fn on_disconnecting<Marker: 'static>(&self, handler: impl Handler<Marker>) {
+        self.0.listeners.write().add(Origin::Library, "disconnecting", handler);
+    }
+
+    // ---- broadcasting ----
+
+    /// A broadcast to everyone in the namespace but this socket.
+    pub fn broadcast(&self) -> BroadcastOperator {
+        BroadcastOperator::new(self.0.namespace.clone()).except(self.0.id.as_str())
+    }
+
+    /// A broadcast to a room, without this socket.
+    pub fn to(&self, room: impl Into<Room>) -> BroadcastOperator {
+        self.broadcast().to(room)
+    }
+
+    /// A broadcast to everyone but this socket and a room.
+    pub fn except(&self, room: impl Into<Room>) -> BroadcastOperator {
+        self.broadcast().except(room)
+    }
+
+    // ---- the end ----
+
+    /// Ends the client's stay in this namespace; the client sees "io server disconnect".
+    pub fn disconnect(&self) {
+        if self.0.state.lock().phase != Phase::Gone {
+            self.0.peer.send(encode::disconnect(self.0.namespace.name()), false);
+            self.0.state.lock().dismissed = true;
+            (self.0.leave)(self.0.namespace.name());
+            self.gone(DisconnectReason::ServerNamespaceDisconnect);
+        }
+    }
+
+    /// Ends the client's stay in this namespace and closes the whole connection, after what was sent before. The
+    /// client sees "io server disconnect" and does not come back by itself; `socket.peer().close()` closes the
+    /// connection without a word, after which it does.
+    pub fn close(&self) {
+        self.disconnect();
+        self.0.peer.close();
+    }
+
+    /// Whether the server has ended the socket's stay.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        self.0.state.lock().dismissed
+    }
+
+    /// The client is let in. Answers false if it has left meanwhile.
+    pub(crate) fn let_in(&self) -> bool {
+        let mut state = self.0.state.lock();
+        if state.phase != Phase::Connecting {
+            return false;
+        }
+        state.phase = Phase::Connected;
+        self.0.namespace.adapter().insert(self);
+        for room in &state.rooms {
+            self.0.namespace.adapter().join(self, room);
+        }
+        true
+    }
+
+    /// The socket has left: out of all tables, pending answers fail. Answers whether it had been let in.
+    pub(crate) fn detach(&self) -> bool {
+        let (was_connected, rooms) = {
+            let mut state = self.0.state.lock();
+            let was = std::mem::replace(&mut state.phase, Phase::Gone);
+            if was == Phase::Gone {
+                return false;
+            }
+            (was == Phase::Connected, state.rooms.clone())
+        };
+        self.0.namespace.adapter().remove(&self.0.id, &rooms);
+        let unanswered = self.0.acks.lock().acks.take_all();
+        for sink in unanswered {
+            sink(Err(AckError::Disconnected));
+        }
+        was_connected
+    }
+}

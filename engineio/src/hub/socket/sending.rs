@@ -1,0 +1,174 @@
+//! Events to one client, and the answers it owes.
+
+use std::{
+    sync::{Arc, Weak},
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
+
+use super::{AckTable, Inner, Phase, Socket};
+use crate::{
+    hub::{
+        ack_future::AckFuture,
+        args::Payload,
+        encode::{self, Typed, WriteArgs},
+        encoded::Encoded,
+        outbox::Sent,
+        runtime::Timed,
+    },
+    socketio::{AckError, AckId, AckReply, AckSink},
+};
+
+impl Socket {
+    /// Sends an event to this client: a tuple is several arguments, `()` none, anything else one.
+    ///
+    /// What cannot be sent (a reserved name, arguments without JSON form) is logged as an error of the program.
+    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
+        self.emit_args(event, &Typed(args), false)
+    }
+
+    /// Sends an event whose arguments came from elsewhere.
+    pub fn emit_payload(&self, event: &str, payload: &Payload) -> Sent {
+        self.emit_args(event, payload, false)
+    }
+
+    /// Sends an event only if it can be written at once; it is dropped if the connection is busy.
+    pub fn emit_volatile<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
+        self.emit_args(event, &Typed(args), true)
+    }
+
+    fn emit_args(&self, event: &str, args: &impl WriteArgs, volatile: bool) -> Sent {
+        match encode::event(self.0.namespace.name(), None, event, args) {
+            Ok(packet) => self.send(packet, volatile),
+            Err(error) => {
+                tracing::error!(event, %error, "an event was not sent");
+                Sent::Dropped
+            }
+        }
+    }
+
+    /// Sends an event and waits for the client's answer, for as long as it takes or until the client leaves.
+    pub fn emit_with_ack<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> AckFuture {
+        self.request(event, args, None)
+    }
+
+    /// Sends an event and waits for the client's answer for a while.
+    pub fn emit_with_timeout<T: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &T,
+        timeout: Duration,
+    ) -> AckFuture {
+        self.request(event, args, Some(timeout))
+    }
+
+    fn request<T: Serialize + ?Sized>(&self, event: &str, args: &T, timeout: Option<Duration>) -> AckFuture {
+        let id = self.0.namespace.next_ack_id();
+        let packet = match encode::event(self.0.namespace.name(), Some(id), event, &Typed(args)) {
+            Ok(packet) => packet,
+            Err(error) => return AckFuture::failed(AckError::Invalid(error.to_string())),
+        };
+        let (future, sink) = AckFuture::pair();
+        let deadline = timeout.map(|timeout| self.0.peer.runtime().now() + timeout);
+        match self.expect_ack(id, deadline, sink) {
+            Ok(()) => {
+                self.send(packet, false);
+                future
+            }
+            Err(error) => AckFuture::failed(error),
+        }
+    }
+
+    /// Notes that the client owes an answer.
+    pub(crate) fn expect_ack(
+        &self,
+        id: AckId,
+        deadline: Option<Instant>,
+        sink: AckSink,
+    ) -> Result<(), AckError> {
+        let mut table = self.0.acks.lock();
+        if self.0.state.lock().phase == Phase::Gone {
+            return Err(AckError::Disconnected);
+        }
+        if table.acks.len() >= self.0.peer.config().max_pending_acks {
+            return Err(AckError::Full);
+        }
+        table.acks.insert(id, deadline, sink);
+        if let Some(deadline) = deadline {
+            self.arm_acks(&mut table, deadline);
+        }
+        Ok(())
+    }
+
+    fn arm_acks(&self, table: &mut AckTable, deadline: Instant) {
+        if table.armed.is_none_or(|at| at > deadline) {
+            table.armed = Some(deadline);
+            let inner: Arc<dyn Timed> = Arc::<Inner>::clone(&self.0);
+            let inner: Weak<dyn Timed> = Arc::downgrade(&inner);
+            self.0.peer.runtime().arm(deadline, inner);
+        }
+    }
+
+    /// Gives the client's answer to whoever waits for it; an unknown or repeated id is ignored.
+    pub(crate) fn answer(&self, id: AckId, reply: AckReply) {
+        let sink = self.0.acks.lock().acks.take(id);
+        if let Some(sink) = sink {
+            sink(Ok(reply));
+        }
+    }
+
+    pub(crate) fn send_ack<T: Serialize + ?Sized>(&self, id: AckId, args: &T) {
+        self.send_ack_args(id, &Typed(args));
+    }
+
+    pub(crate) fn send_ack_payload(&self, id: AckId, payload: &Payload) {
+        self.send_ack_args(id, payload);
+    }
+
+    fn send_ack_args(&self, id: AckId, args: &impl WriteArgs) {
+        match encode::ack(self.0.namespace.name(), id, args) {
+            Ok(packet) => {
+                self.send(packet, false);
+            }
+            Err(error) => tracing::error!(%error, "an answer was not sent"),
+        }
+    }
+
+    /// Sends a packet unless the socket has left.
+    fn send(&self, packet: Encoded, volatile: bool) -> Sent {
+        if self.0.state.lock().phase == Phase::Gone {
+            return Sent::Closed;
+        }
+        self.0.peer.send(packet, volatile)
+    }
+
+    /// Queues a packet of a broadcast; answers whether the connection must be given up.
+    pub(crate) fn push(&self, packet: Encoded, volatile: bool) -> bool {
+        self.0.peer.push(packet, volatile) == Sent::Overflow
+    }
+
+    /// Closes the connection, which reads too slowly.
+    pub(crate) fn give_up(&self) {
+        self.0.peer.give_up();
+    }
+}
+
+impl Timed for Inner {
+    fn fire(self: Arc<Self>, at: Instant) {
+        let socket = Socket(self);
+        let mut table = socket.0.acks.lock();
+        if table.armed != Some(at) {
+            return;
+        }
+        table.armed = None;
+        let expired = table.acks.take_expired(socket.0.peer.runtime().now());
+        if let Some(deadline) = table.acks.deadline() {
+            socket.arm_acks(&mut table, deadline);
+        }
+        drop(table);
+        for sink in expired {
+            sink(Err(AckError::Timeout));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! Counting the frames of a WebSocket message, which tungstenite does not.
+//!
+//! A message may be split into any number of frames (RFC 6455, section 5.4), empty ones included, so that a limit on
+//! its length alone does not bound the work it makes. This walks over the bytes on their way to tungstenite, looking
+//! at headers only.
+
+/// The first bytes of a frame: two, up to eight of the length, four of the mask.
+const MAX_HEADER: usize = 14;
+const FINAL: u8 = 0x80;
+const MASKED: u8 = 0x80;
+const CONTROL: u8 = 0x08;
+
+/// Where in the stream of frames we are.
+#[derive(Debug, Default)]
+pub(super) struct Fragments {
+    header: [u8; MAX_HEADER],
+    /// Bytes of the present header that have come.
+    have: usize,
+    /// Bytes of the present payload that have not come.
+    payload: u64,
+    /// Frames of the present message.
+    count: usize,
+}
+
+impl Fragments {
+    /// Takes in the next bytes of the stream; answers false once a message has more than `limit` frames.
+    pub(super) fn admit(&mut self, mut bytes: &[u8], limit: usize) -> bool {
+        while !bytes.is_empty() {
+            if self.payload > 0 {
+                let skipped = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len());
+                self.payload -= skipped as u64;
+                bytes = &bytes[skipped..];
+                continue;
+            }
+            self.header[self.have] = bytes[0];
+            self.have += 1;
+            bytes = &bytes[1..];
+            if self.have == self.wanted() && !self.begin_payload(limit) {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// How long the present header is, as far as its bytes tell.
+    fn wanted(&self) -> usize {
+        if self.have < 2 {
+            return 2;
+        }
+        let length = match self.header[1] & !MASKED {
+            126 => 2,
+            127 => 8,
+            _ => 0,
+        };
+        let mask = if self.header[1] & MASKED != 0 { 4 } else { 0 };
+        2 + length + mask
+    }
+
+    /// The header is complete.
+    fn begin_payload(&mut self, limit: usize) -> bool {
+        self.have = 0;
+        self.payload = match self.header[1] & !MASKED {
+            126 => u64::from(u16::from_be_bytes([self.header[2], self.header[3]])),
+            127 => self.header[2..10].iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
+            short => u64::from(short),
+        };
+        // Control frames may stand between the frames of a message and do not belong to it.
+        if self.header[0] & CONTROL != 0 {
+            return true;
+        }
+        self.count += 1;
+        let is_within = self.count <= limit;
+        if self.header[0] & FINAL != 0 {
+            self.count = 0;
+        }
+        is_within
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A masked frame with a payload of this length.
+    fn frame(first: u8, length: usize) -> Vec<u8> {
+        let mut bytes = vec![first];
+        match length {
+            0..=125 => bytes.push(MASKED | u8::try_from(length).unwrap()),
+            126..=65_535 => {
+                bytes.push(MASKED | 126);
+                bytes.extend_from_slice(&u16::try_from(length).unwrap().to_be_bytes());
+            }
+            _ => {
+                bytes.push(MASKED | 127);
+                bytes.extend_from_slice(&(length as u64).to_be_bytes());
+            }
+        }
+        bytes.extend_from_slice(&[0; 4]);
+        bytes.resize(bytes.len() + length, 0x81);
+        bytes
+    }
+
+    fn check(frames: &[(u8, usize)], limit: usize, expected: bool) {
+        let stream: Vec<u8> = frames.iter().flat_map(|&(first, length)| frame(first, length)).collect();
+        for step in [1, 3, 7, stream.len()] {
+            let mut fragments = Fragments::default();
+            let admitted = stream.chunks(step).all(|chunk| fragments.admit(chunk, limit));
+            assert_eq!(admitted, expected, "{frames:?} in steps of {step}");
+        }
+    }
+
+    #[test]
+    fn messages_of_one_frame_are_never_too_many() {
+        check(&[(0x81, 0), (0x82, 125), (0x81, 126), (0x81, 65_535), (0x82, 65_536)], 1, true);
+    }
+
+    #[test]
+    fn frames_are_counted_to_the_end_of_their_message_empty_ones_too() {
+        check(&[(0x01, 0), (0x00, 0), (0x80, 5), (0x01, 1), (0x80, 0)], 3, true);
+        check(&[(0x01, 0), (0x00, 0), (0x00, 0), (0x80, 5)], 3, false);
+    }
+
+    #[test]
+    fn control_frames_between_do_not_count() {
+        check(&[(0x01, 1), (0x89, 5), (0x8a, 0), (0x80, 1)], 2, true);
+    }
+
+    #[test]
+    fn a_length_of_64_bits_does_not_overflow() {
+        let mut fragments = Fragments::default();
+        let header = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert!(fragments.admit(&header, 1));
+        assert!(fragments.admit(&[0; 1_000], 1));
+    }
+}
