@@ -54,14 +54,19 @@ pub struct Config {
     pub max_rooms: usize,
     /// The length of a room's name in bytes. Default 256.
     pub max_room_bytes: usize,
-    /// The bytes waiting to be written to one connection. Default 1 MiB.
+    /// The bytes that may wait for one connection behind the packet that is being written; a client for which more
+    /// is sent reads too slowly and is closed. Default 1 MiB.
     pub max_queued_bytes: usize,
     /// The packets waiting to be written to one connection. Default 4,096.
     pub max_queued_packets: usize,
-    /// The events of one socket waiting for its listener. Default 1,024.
+    /// The events of one connection that wait for listeners before the server stops reading from it. Default 1,024.
     pub max_waiting_events: usize,
+    /// The bytes of these events before the server stops reading. Default 1 MiB.
+    pub max_waiting_bytes: usize,
     /// The acknowledgements one socket may owe the server. Default 1,024.
     pub max_pending_acks: usize,
+    /// The time a client has to acknowledge an event that was sent without a time-out of its own. Default 60 s.
+    pub ack_timeout: Duration,
     /// The frames one WebSocket message may be split into, empty ones counted. Default 16,384.
     pub max_fragments: usize,
     /// The packets of one polling response; python-engineio drops the connection past 16. Default 16.
@@ -92,7 +97,9 @@ impl Default for Config {
             max_queued_bytes: 1 << 20,
             max_queued_packets: 4_096,
             max_waiting_events: 1_024,
+            max_waiting_bytes: 1 << 20,
             max_pending_acks: 1_024,
+            ack_timeout: Duration::from_secs(60),
             max_fragments: 16_384,
             max_packets_per_poll: 16,
         }
@@ -120,6 +127,8 @@ impl Config {
             (!self.connect_timeout.is_zero(), "connect_timeout", "longer than zero"),
             (self.max_payload >= 128, "max_payload", "at least 128 bytes"),
             (self.max_queued_packets > 0, "max_queued_packets", "at least 1"),
+            (self.max_waiting_events > 0, "max_waiting_events", "at least 1"),
+            (self.max_waiting_bytes > 0, "max_waiting_bytes", "at least 1"),
             (self.max_packets_per_poll > 0, "max_packets_per_poll", "at least 1"),
             (self.max_json_depth > 0, "max_json_depth", "at least 1"),
         ];

@@ -91,6 +91,8 @@ pub enum Input<'a> {
     },
     /// The poll that told the client of the end was answered.
     FarewellSent,
+    /// The server has stopped reading, so a pong that is owed may be on its way: it gets its full time again.
+    ReadingHeld,
     /// Nothing but time passed.
     Tick,
 }
@@ -244,6 +246,10 @@ impl Session {
             Input::TransportLost(reason) => self.close(reason),
             Input::Close { pending } => self.on_close(pending, config, now),
             Input::FarewellSent => self.close(CloseReason::ForcedClose),
+            Input::ReadingHeld => {
+                self.extend_pong(config, now);
+                Action::None
+            }
             Input::Tick => self.on_tick(config, now),
         }
     }
@@ -261,6 +267,7 @@ impl Session {
             | Input::TransportLost(_)
             | Input::Close { .. }
             | Input::FarewellSent
+            | Input::ReadingHeld
             | Input::Tick => Action::None,
         }
     }
@@ -333,13 +340,17 @@ impl Session {
             (Upgrade::Probed { .. }, Packet::Upgrade) => {
                 self.transport = Transport::Websocket;
                 self.upgrade = Upgrade::None;
-                // A pong may have been on its way over the old transport: it gets its full time again.
-                if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
-                    self.heartbeat = Heartbeat::PongUntil(now + config.ping_timeout);
-                }
+                // A pong may have been on its way over the old transport.
+                self.extend_pong(config, now);
                 Action::Switch
             }
             _ => self.end_upgrade(config, now, Action::DropUpgrade),
+        }
+    }
+
+    fn extend_pong(&mut self, config: &Config, now: Instant) {
+        if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
+            self.heartbeat = Heartbeat::PongUntil(now + config.ping_timeout);
         }
     }
 

@@ -41,16 +41,9 @@ pub trait Adapter: Send + Sync + 'static {
 
     /// Sends a packet to each socket that is meant; the packet is encoded already.
     fn broadcast(&self, target: &Target, packet: &Encoded, volatile: bool) {
-        let mut slow = Vec::new();
         self.for_each(target, &mut |socket| {
-            if socket.push(packet.clone(), volatile) {
-                slow.push(socket.clone());
-            }
+            socket.peer().send(packet.clone(), volatile);
         });
-        // Closing runs listeners, which may want the room tables: so not while they are being walked.
-        for socket in slow {
-            socket.give_up();
-        }
     }
 
     /// The names of the rooms that have members, rooms of single sockets left out.

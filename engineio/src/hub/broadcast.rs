@@ -60,6 +60,8 @@ impl BroadcastOperator {
     }
 
     /// Sends an event: a tuple is several arguments, `()` none, anything else one.
+    ///
+    /// serde takes an array of fixed length, `[T; N]`, for a tuple: to send it as one argument, send a slice of it.
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
         self.emit_args(event, &Typed(args))
     }
@@ -70,7 +72,7 @@ impl BroadcastOperator {
     }
 
     fn emit_args(&self, event: &str, args: &impl WriteArgs) -> Sent {
-        match encode::event(self.namespace.name(), None, event, args) {
+        match encode::event(self.namespace.route(), None, event, args) {
             Ok(packet) => {
                 let _turn = Turn::begin(self.namespace.runtime());
                 self.namespace.adapter().broadcast(&self.target, &packet, self.volatile);
@@ -111,23 +113,18 @@ impl BroadcastOperator {
         timeout: Duration,
     ) -> Result<Vec<AckFuture>, AckError> {
         let id = self.namespace.next_ack_id();
-        let packet = encode::event(self.namespace.name(), Some(id), event, args)
+        let packet = encode::event(self.namespace.route(), Some(id), event, args)
             .map_err(|error| AckError::Invalid(error.to_string()))?;
         let runtime = self.namespace.runtime();
         let deadline = runtime.now() + timeout;
         let _turn = Turn::begin(runtime);
         let mut answers = Vec::new();
         for socket in self.sockets() {
-            let (answer, sink) = AckFuture::pair();
-            match socket.expect_ack(id, Some(deadline), sink) {
-                Ok(()) => {
-                    if socket.push(packet.clone(), self.volatile) {
-                        socket.give_up();
-                    }
-                    answers.push(answer);
-                }
-                Err(error) => answers.push(AckFuture::failed(error)),
+            let answer = socket.expect_ack(id, deadline);
+            if answer.is_ok() {
+                socket.peer().send(packet.clone(), self.volatile);
             }
+            answers.push(answer.unwrap_or_else(AckFuture::failed));
         }
         Ok(answers)
     }

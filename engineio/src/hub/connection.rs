@@ -11,9 +11,9 @@ use parking_lot::Mutex;
 use super::{
     dispatch::InTurns,
     encode,
+    guard::{Guarded, Panicked, guarded},
     handshake::Handshake,
     middleware::{ConnectError, Middleware},
-    namespace::Namespace,
     peer::{Peer, Receiver},
     reason::DisconnectReason,
     runtime::BoxFuture,
@@ -108,9 +108,9 @@ impl Inner {
         match action {
             ClientAction::None => {}
             ClientAction::Connect(packet) => self.connect(peer, &packet),
-            ClientAction::Packet(packet) => self.deliver(peer, &packet, &[]),
+            ClientAction::Packet(packet) => self.deliver(&packet, &[]),
             ClientAction::Complete(text, attachments) => match Packet::decode(&text, &self.config) {
-                Ok(packet) => self.deliver(peer, &packet, &attachments),
+                Ok(packet) => self.deliver(&packet, &attachments),
                 Err(error) => self.violation(peer, &error.into()),
             },
             ClientAction::Disconnect(packet) => {
@@ -126,12 +126,12 @@ impl Inner {
     fn violation(&self, peer: &Arc<Peer>, fault: &Fault) {
         tracing::debug!(%fault, "closing a connection");
         if let Fault::Decode(_) | Fault::Assembly(_) = fault {
-            self.state.lock().closing = Some(DisconnectReason::Transport(CloseReason::ParseError));
+            self.state.lock().closing = Some(DisconnectReason::Transport(CloseReason::ForcedClose));
         }
         peer.close();
     }
 
-    fn deliver(&self, peer: &Arc<Peer>, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
+    fn deliver(&self, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
         // The socket may have left while attachments were on their way.
         let Some(socket) = self.socket(packet.namespace) else { return };
         if let PacketType::Ack | PacketType::BinaryAck = packet.kind {
@@ -139,8 +139,8 @@ impl Inner {
                 let reply = AckReply { data: packet.data.to_owned(), attachments: attachments.to_vec() };
                 socket.answer(id, reply);
             }
-        } else if socket.receive(packet, attachments).is_err() {
-            self.violation(peer, &Fault::TooManyEvents);
+        } else {
+            socket.receive(packet, attachments);
         }
     }
 
@@ -193,7 +193,7 @@ impl Inner {
 
     async fn ask(self: Arc<Self>, middlewares: Vec<Middleware>, socket: Socket) {
         for middleware in middlewares {
-            if let Err(error) = middleware(socket.clone()).await {
+            if let Err(error) = ask_one(&middleware, socket.clone()).await {
                 return self.refuse(&socket, &error);
             }
             if self.state.lock().closed {
@@ -217,7 +217,6 @@ impl Inner {
     }
 
     fn let_in(&self, socket: &Socket) {
-        let namespace: &Namespace = socket.namespace();
         {
             let mut state = self.state.lock();
             // The connection may have been lost while a middleware was waiting.
@@ -226,10 +225,21 @@ impl Inner {
                 socket.detach();
                 return;
             }
-            state.client.accept(namespace.name());
+            state.client.accept(socket.namespace().name());
             state.sockets.push(socket.clone());
         }
-        socket.peer().send(encode::connect(namespace.name(), socket.id()), false);
         socket.announce();
     }
+}
+
+/// Asks a middleware; one that panics refuses the client.
+async fn ask_one(middleware: &Middleware, socket: Socket) -> Result<(), ConnectError> {
+    let answer = match guarded(|| middleware(socket)) {
+        Ok(asked) => Guarded(asked).await,
+        Err(panicked) => Err(panicked),
+    };
+    answer.unwrap_or_else(|Panicked| {
+        tracing::error!("a middleware panicked");
+        Err(ConnectError::new("internal error"))
+    })
 }

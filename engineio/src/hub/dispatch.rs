@@ -2,18 +2,16 @@
 
 use std::{
     future::Future,
-    panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 
-use serde_json::json;
-
 use super::{
-    handler::{EventRef, Listener, Origin},
-    inbox::{InboxFull, Job},
+    handler::{EventRef, Origin},
+    inbox::Job,
     reason::DisconnectReason,
+    round,
     runtime::{BoxFuture, Runtime},
     socket::Socket,
     turn::Turn,
@@ -22,7 +20,7 @@ use crate::socketio::Packet;
 
 impl Socket {
     /// Takes in an event that came just now: straight from the packet if the listeners are free.
-    pub(crate) fn receive(&self, packet: &Packet<'_>, attachments: &[bytes::Bytes]) -> Result<(), InboxFull> {
+    pub(crate) fn receive(&self, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
         if self.0.inbox.claim() {
             let event = EventRef {
                 socket: self,
@@ -30,41 +28,41 @@ impl Socket {
                 data: packet.data,
                 attachments,
                 ack: packet.id,
+                answered: None,
                 reason: None,
                 origin: Origin::Client,
             };
             let waiting = self.call(&event);
-            self.go_on(waiting);
-            return Ok(());
+            return self.go_on(waiting);
         }
-        self.submit(Job::Event {
+        let job = Job::Event {
             name: packet.event.clone().into_owned(),
             data: packet.data.to_owned(),
             attachments: attachments.to_vec(),
             ack: packet.id,
-        })
+        };
+        self.0.peer.hold_event(job.size());
+        self.submit(job);
     }
 
     /// Tells the listeners something, now or when they are free.
-    fn submit(&self, job: Job) -> Result<(), InboxFull> {
-        let limit = self.0.peer.config().max_waiting_events;
-        if let Some(job) = self.0.inbox.wait(job, limit)? {
+    fn submit(&self, job: Job) {
+        if let Some(job) = self.0.inbox.wait(job) {
             let waiting = self.perform(job);
             self.go_on(waiting);
         }
-        Ok(())
     }
 
-    /// The client has been let in.
+    /// The client has been let in. Its events have waited for this.
     pub(crate) fn announce(&self) {
-        // Only events are bounded, so this cannot be refused.
-        let _ = self.submit(Job::Connection);
+        let waiting = self.perform(Job::Connection);
+        self.go_on(waiting);
     }
 
     /// The socket has left for `reason`.
     pub(crate) fn gone(&self, reason: DisconnectReason) {
         if self.detach() {
-            let _ = self.submit(Job::Disconnect(reason));
+            self.submit(Job::Disconnect(reason));
         }
     }
 
@@ -88,15 +86,18 @@ impl Socket {
     }
 
     async fn finish(self, first: BoxFuture<'static, ()>) {
-        Guarded(first).await;
+        round::finish(first).await;
         while let Some(job) = self.0.inbox.next() {
             if let Some(future) = self.perform(job) {
-                Guarded(future).await;
+                round::finish(future).await;
             }
         }
     }
 
     fn perform(&self, job: Job) -> Option<BoxFuture<'static, ()>> {
+        if let Job::Event { .. } = job {
+            self.0.peer.release_event(job.size());
+        }
         match job {
             Job::Connection => self.call(&self.lifecycle("connection", None)),
             // The server has ended the socket's stay while this event waited.
@@ -110,6 +111,7 @@ impl Socket {
                     data,
                     attachments,
                     ack,
+                    answered: None,
                     reason: None,
                     origin: Origin::Client,
                 })
@@ -142,6 +144,7 @@ impl Socket {
             data: "",
             attachments: &[],
             ack: None,
+            answered: None,
             reason,
             origin: Origin::Library,
         }
@@ -150,50 +153,9 @@ impl Socket {
     /// Calls the namespace's listeners, then the socket's own. What is answered must be awaited before the
     /// next event.
     fn call(&self, event: &EventRef<'_>) -> Option<BoxFuture<'static, ()>> {
-        let mut futures: Vec<BoxFuture<'static, ()>> = Vec::new();
         let (shared, own) = (self.0.namespace.listeners(), self.0.listeners.read().clone());
-        for listener in shared.find(event.origin, event.name).chain(own.find(event.origin, event.name)) {
-            futures.extend(call_guarded(listener, event));
-        }
-        match futures.len() {
-            0 | 1 => futures.pop(),
-            _ => Some(Box::pin(async move {
-                for future in futures {
-                    Guarded(future).await;
-                }
-            })),
-        }
-    }
-}
-
-fn call_guarded(listener: &dyn Listener, event: &EventRef<'_>) -> Option<BoxFuture<'static, ()>> {
-    match catch_unwind(AssertUnwindSafe(|| listener.call(event))) {
-        Ok(Ok(future)) => future,
-        Ok(Err(error)) => {
-            tracing::debug!(event = event.name, %error, "an event has another form than its listener expects");
-            if let Some(id) = event.ack {
-                event.socket.send_ack(id, &json!({ "error": error.to_string() }));
-            }
-            None
-        }
-        Err(_) => {
-            tracing::error!(event = event.name, "a listener panicked");
-            None
-        }
-    }
-}
-
-/// A listener's future whose panic ends only itself.
-struct Guarded(BoxFuture<'static, ()>);
-
-impl Future for Guarded {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))).unwrap_or_else(|_| {
-            tracing::error!("a listener panicked while it was waiting");
-            Poll::Ready(())
-        })
+        let listeners = shared.find(event.origin, event.name).chain(own.find(event.origin, event.name));
+        round::call(listeners, event)
     }
 }
 

@@ -22,6 +22,22 @@ pub enum EmitError {
     /// The arguments have no JSON form.
     #[error("the arguments have no JSON form: {0}")]
     Args(#[from] ArgsError),
+    /// The arguments have more binary parts than [`Config::max_attachments`](crate::Config::max_attachments), which
+    /// clients would take for an attack.
+    #[error("the arguments have {count} attachments, and a packet may have {limit}")]
+    TooManyAttachments {
+        /// How many there are.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+}
+
+/// What the packets of a namespace have in common.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Route<'a> {
+    pub(crate) namespace: &'a str,
+    pub(crate) max_attachments: usize,
 }
 
 /// What follows an event's name, or fills an answer.
@@ -63,7 +79,7 @@ impl WriteArgs for Payload {
 
 /// Encodes an event.
 pub(crate) fn event(
-    namespace: &str,
+    route: Route<'_>,
     id: Option<AckId>,
     name: &str,
     args: &impl WriteArgs,
@@ -78,28 +94,28 @@ pub(crate) fn event(
         out.push(b']');
         Ok(())
     };
-    Ok(packet(PacketType::Event, PacketType::BinaryEvent, namespace, id, write)?)
+    packet(PacketType::Event, PacketType::BinaryEvent, route, id, write)
 }
 
 /// Encodes an answer.
-pub(crate) fn ack(namespace: &str, id: AckId, args: &impl WriteArgs) -> Result<Encoded, ArgsError> {
+pub(crate) fn ack(route: Route<'_>, id: AckId, args: &impl WriteArgs) -> Result<Encoded, EmitError> {
     let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
         out.push(b'[');
         args.write(false, out, attachments)?;
         out.push(b']');
         Ok(())
     };
-    packet(PacketType::Ack, PacketType::BinaryAck, namespace, Some(id), write)
+    packet(PacketType::Ack, PacketType::BinaryAck, route, Some(id), write)
 }
 
 /// Encodes a packet as `plain`, or as `binary` if its arguments turn out to have attachments.
 fn packet(
     plain: PacketType,
     binary: PacketType,
-    namespace: &str,
+    Route { namespace, max_attachments }: Route<'_>,
     id: Option<AckId>,
     write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), ArgsError>,
-) -> Result<Encoded, ArgsError> {
+) -> Result<Encoded, EmitError> {
     let mut attachments = Vec::new();
     let mut out = message();
     encode_head(plain, 0, namespace, id, &mut out);
@@ -108,8 +124,12 @@ fn packet(
     if attachments.is_empty() {
         return Ok(Encoded::from_buffer(out, &[]));
     }
+    let (count, limit) = (attachments.len(), max_attachments);
+    if count > limit {
+        return Err(EmitError::TooManyAttachments { count, limit });
+    }
     let mut with_count = message();
-    encode_head(binary, attachments.len(), namespace, id, &mut with_count);
+    encode_head(binary, count, namespace, id, &mut with_count);
     with_count.extend_from_slice(&out[head..]);
     Ok(Encoded::from_buffer(with_count, &attachments))
 }
@@ -151,26 +171,39 @@ mod tests {
     use super::*;
     use crate::socketio::Binary;
 
+    fn to(namespace: &str) -> Route<'_> {
+        Route { namespace, max_attachments: 2 }
+    }
+
     fn payload(encoded: &Encoded) -> &str {
         std::str::from_utf8(encoded.payload()).unwrap()
     }
 
     #[test]
     fn events_and_answers_have_the_form_of_the_specification() {
-        let event = |ns, id, args: &(&str, u8)| event(ns, id, "ev", &Typed(args)).unwrap();
+        let event = |ns, id, args: &(&str, u8)| event(to(ns), id, "ev", &Typed(args)).unwrap();
         assert_eq!(payload(&event("/", None, &("a", 1))), r#"42["ev","a",1]"#);
         assert_eq!(payload(&event("/admin", Some(12), &("a", 1))), r#"42/admin,12["ev","a",1]"#);
-        assert_eq!(payload(&ack("/", 3, &Typed(&())).unwrap()), "433[]");
-        assert_eq!(payload(&ack("/admin", 3, &Typed("x")).unwrap()), r#"43/admin,3["x"]"#);
+        assert_eq!(payload(&ack(to("/"), 3, &Typed(&())).unwrap()), "433[]");
+        assert_eq!(payload(&ack(to("/admin"), 3, &Typed("x")).unwrap()), r#"43/admin,3["x"]"#);
     }
 
     #[test]
     fn attachments_turn_a_packet_into_a_binary_one() {
-        let encoded = event("/", Some(1), "ev", &Typed(&(Binary::from("abc"),))).unwrap();
+        let encoded = event(to("/"), Some(1), "ev", &Typed(&(Binary::from("abc"),))).unwrap();
         let wanted = "451-1[\"ev\",{\"_placeholder\":true,\"num\":0}]\x1ebYWJj";
         assert_eq!(payload(&encoded), wanted);
-        let encoded = ack("/", 1, &Typed(&Binary::from("abc"))).unwrap();
+        let encoded = ack(to("/"), 1, &Typed(&Binary::from("abc"))).unwrap();
         assert_eq!(payload(&encoded), "461-1[{\"_placeholder\":true,\"num\":0}]\x1ebYWJj");
+    }
+
+    #[test]
+    fn more_attachments_than_clients_take_cannot_be_sent() {
+        let part = || Binary::from("abc");
+        assert!(event(to("/"), None, "ev", &Typed(&(part(), part()))).is_ok());
+        let error = event(to("/"), None, "ev", &Typed(&(part(), part(), part()))).unwrap_err();
+        assert_eq!(error.to_string(), "the arguments have 3 attachments, and a packet may have 2");
+        assert!(ack(to("/"), 1, &Typed(&(part(), part(), part()))).is_err());
     }
 
     #[test]
@@ -178,7 +211,7 @@ mod tests {
         for name in
             ["connect", "disconnect", "connect_error", "disconnecting", "newListener", "removeListener"]
         {
-            assert!(matches!(event("/", None, name, &Typed(&())), Err(EmitError::Reserved(_))), "{name}");
+            assert!(matches!(event(to("/"), None, name, &Typed(&())), Err(EmitError::Reserved(_))), "{name}");
         }
     }
 

@@ -1,6 +1,12 @@
 //! Listeners as plain functions: their parameters say what they want of an event.
 
-use std::{future::Future, sync::Arc};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
@@ -23,6 +29,8 @@ pub struct EventRef<'a> {
     pub(crate) data: &'a str,
     pub(crate) attachments: &'a [Bytes],
     pub(crate) ack: Option<AckId>,
+    /// Shared by the listeners of an event that has several: whether one has answered.
+    pub(crate) answered: Option<&'a Arc<AtomicBool>>,
     pub(crate) reason: Option<DisconnectReason>,
     pub(crate) origin: Origin,
 }
@@ -92,11 +100,13 @@ impl FromEvent for DisconnectReason {
     }
 }
 
-/// The way to answer an event; it can be used once, and answers nobody if the client did not ask.
+/// The way to answer an event; it can be used once, and answers nobody if the client did not ask. If several listeners
+/// of an event answer, the first answer counts.
 #[derive(Debug)]
 pub struct Ack {
     socket: Socket,
     id: Option<AckId>,
+    answered: Option<Arc<AtomicBool>>,
 }
 
 impl Ack {
@@ -108,22 +118,28 @@ impl Ack {
 
     /// Answers; a tuple is several arguments, `()` none.
     pub fn send<T: Serialize + ?Sized>(self, args: &T) {
-        if let Some(id) = self.id {
+        if let Some(id) = self.claim() {
             self.socket.send_ack(id, args);
         }
     }
 
     /// Answers with arguments as they came from elsewhere.
     pub fn send_payload(self, payload: &Payload) {
-        if let Some(id) = self.id {
+        if let Some(id) = self.claim() {
             self.socket.send_ack_payload(id, payload);
         }
+    }
+
+    /// The id to answer, unless nobody asked or another listener has answered.
+    fn claim(&self) -> Option<AckId> {
+        let is_second = self.answered.as_ref().is_some_and(|answered| answered.swap(true, Ordering::AcqRel));
+        self.id.filter(|_| !is_second)
     }
 }
 
 impl FromEvent for Ack {
     fn from_event(event: &EventRef<'_>) -> Result<Self, ArgsError> {
-        Ok(Ack { socket: event.socket.clone(), id: event.ack })
+        Ok(Ack { socket: event.socket.clone(), id: event.ack, answered: event.answered.cloned() })
     }
 }
 
@@ -254,10 +270,10 @@ impl Listeners {
         &'a self,
         origin: Origin,
         event: &'a str,
-    ) -> impl Iterator<Item = &'a dyn Listener> {
+    ) -> impl Iterator<Item = &'a Arc<dyn Listener>> {
         let list = self.0.as_deref().map_or(&[][..], Vec::as_slice);
         list.iter()
             .filter(move |entry| entry.origin == origin && *entry.event == *event)
-            .map(|entry| &*entry.listener)
+            .map(|entry| &entry.listener)
     }
 }

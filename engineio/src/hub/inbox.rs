@@ -19,39 +19,49 @@ pub(crate) enum Job {
     Disconnect(DisconnectReason),
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Queue {
     busy: bool,
     waiting: VecDeque<Job>,
 }
 
+impl Job {
+    /// The memory it keeps while it waits, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        let content = match self {
+            Job::Event { name, data, attachments, .. } => {
+                name.len() + data.len() + attachments.iter().map(Bytes::len).sum::<usize>()
+            }
+            Job::Connection | Job::Disconnect(_) => 0,
+        };
+        size_of::<Job>() + content
+    }
+}
+
 /// The events that wait while a listener of the same socket is not done.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Inbox(Mutex<Queue>);
 
-/// There is no room for another event.
-#[derive(Debug)]
-pub(crate) struct InboxFull;
-
 impl Inbox {
+    /// The inbox of a socket whose first listeners, those of its connection, are still to be called.
+    pub(crate) fn claimed() -> Self {
+        Self(Mutex::new(Queue { busy: true, waiting: VecDeque::new() }))
+    }
+
     /// Claims the socket's listeners if they are free.
     pub(crate) fn claim(&self) -> bool {
         !std::mem::replace(&mut self.0.lock().busy, true)
     }
 
     /// Lets `job` wait its turn; gives it back if the listeners have become free meanwhile, and are now claimed.
-    pub(crate) fn wait(&self, job: Job, limit: usize) -> Result<Option<Job>, InboxFull> {
+    pub(crate) fn wait(&self, job: Job) -> Option<Job> {
         let mut queue = self.0.lock();
         if !queue.busy {
             queue.busy = true;
-            return Ok(Some(job));
-        }
-        let is_event = matches!(job, Job::Event { .. });
-        if is_event && queue.waiting.len() >= limit {
-            return Err(InboxFull);
+            return Some(job);
         }
         queue.waiting.push_back(job);
-        Ok(None)
+        None
     }
 
     /// The next job, or `None`, which frees the listeners.
@@ -72,26 +82,14 @@ mod tests {
 
     #[test]
     fn jobs_wait_in_order_while_the_listeners_are_busy() {
-        let inbox = Inbox::default();
-        assert!(inbox.claim());
+        let inbox = Inbox::claimed();
         assert!(!inbox.claim());
-        assert!(matches!(inbox.wait(Job::Connection, 1), Ok(None)));
-        let reason = DisconnectReason::ForcedServerClose;
-        assert!(matches!(inbox.wait(Job::Disconnect(reason), 1), Ok(None)));
+        assert!(inbox.wait(Job::Connection).is_none());
+        assert!(inbox.wait(Job::Disconnect(DisconnectReason::ForcedServerClose)).is_none());
         assert!(matches!(inbox.next(), Some(Job::Connection)));
         assert!(matches!(inbox.next(), Some(Job::Disconnect(_))));
         assert!(inbox.next().is_none());
-        assert!(inbox.claim());
-    }
-
-    #[test]
-    fn a_listener_that_never_ends_does_not_fill_the_memory() {
-        let inbox = Inbox::default();
-        assert!(inbox.claim());
-        let event = || Job::Event { name: "a".into(), data: "[]".into(), attachments: vec![], ack: None };
-        assert!(inbox.wait(event(), 2).is_ok());
-        assert!(inbox.wait(event(), 2).is_ok());
-        assert!(inbox.wait(event(), 2).is_err());
-        assert!(inbox.wait(Job::Disconnect(DisconnectReason::ForcedServerClose), 2).is_ok());
+        assert!(inbox.wait(Job::Connection).is_some(), "free listeners take a job at once");
+        assert!(!inbox.claim());
     }
 }

@@ -16,13 +16,14 @@ use super::{
     adapter::{Adapter, Room, Target},
     args::Payload,
     broadcast::BroadcastOperator,
+    encode::Route,
     handler::{Handler, Listeners, Origin},
     middleware::{ConnectError, Middleware, erase},
     outbox::Sent,
     runtime::Runtime,
     socket::Socket,
 };
-use crate::{sid::Sid, socketio::AckId};
+use crate::{config::Config, sid::Sid, socketio::AckId};
 
 /// A namespace. Clones are cheap and mean the same namespace.
 #[derive(Clone)]
@@ -32,6 +33,7 @@ struct Inner {
     name: Box<str>,
     adapter: Arc<dyn Adapter>,
     runtime: Arc<dyn Runtime>,
+    config: Arc<Config>,
     listeners: RwLock<Listeners>,
     middlewares: RwLock<Vec<Middleware>>,
     ack_ids: AtomicU64,
@@ -44,11 +46,17 @@ impl fmt::Debug for Namespace {
 }
 
 impl Namespace {
-    pub(crate) fn new(name: &str, adapter: Arc<dyn Adapter>, runtime: Arc<dyn Runtime>) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        adapter: Arc<dyn Adapter>,
+        runtime: Arc<dyn Runtime>,
+        config: Arc<Config>,
+    ) -> Self {
         Self(Arc::new(Inner {
             name: name.into(),
             adapter,
             runtime,
+            config,
             listeners: RwLock::new(Listeners::default()),
             middlewares: RwLock::new(Vec::new()),
             ack_ids: AtomicU64::new(0),
@@ -69,6 +77,11 @@ impl Namespace {
 
     pub(crate) fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
+    }
+
+    /// What all packets of this namespace have in common.
+    pub(crate) fn route(&self) -> Route<'_> {
+        Route { namespace: self.name(), max_attachments: self.0.config.max_attachments }
     }
 
     pub(crate) fn next_ack_id(&self) -> AckId {

@@ -57,6 +57,17 @@ pub struct Outbox {
     queue: Mutex<Queue>,
 }
 
+/// How a packet meets the bounds of the queue.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Admission {
+    /// Only if the connection is idle and ready to write.
+    Volatile,
+    /// As long as the queue is within its bounds.
+    Bounded,
+    /// In any case: for what the protocol itself owes the client, which is little.
+    Always,
+}
+
 /// Pongs that wait to be written; a client that pings without reading costs no more than these.
 const MAX_CONTROLS: usize = 16;
 /// A queue that grew beyond this gives its memory back once it is empty.
@@ -65,35 +76,42 @@ const KEPT_CAPACITY: usize = 64;
 const MAX_SLICES: usize = 64;
 
 impl Outbox {
-    /// Adds a packet. A volatile one is dropped unless the connection is idle and ready to write.
+    /// Adds a packet.
     ///
-    /// A packet larger than the whole bound is accepted by an empty queue, as it could never be sent otherwise.
-    pub fn push(&self, packet: Encoded, volatile: bool, config: &Config) -> Sent {
+    /// The bound on bytes is for what waits behind the first packet: a large one is not counted against those that
+    /// are sent while it is on its way.
+    ///
+    /// # Errors
+    /// The queue is full; the packet is given back.
+    pub fn push(&self, packet: Encoded, admission: Admission, config: &Config) -> Result<Sent, Encoded> {
         let mut queue = self.queue.lock();
         if queue.closed {
-            return Sent::Closed;
+            return Ok(Sent::Closed);
         }
-        if volatile && !(queue.writable && queue.entries.is_empty()) {
-            return Sent::Dropped;
+        let ready = queue.writable && queue.entries.is_empty();
+        if admission == Admission::Volatile && !ready {
+            return Ok(Sent::Dropped);
         }
-        let bytes = queue.bytes + packet.frames().len();
-        let full = bytes > config.max_queued_bytes || queue.entries.len() >= config.max_queued_packets;
-        if full && !queue.entries.is_empty() {
-            return Sent::Overflow;
+        if admission == Admission::Bounded && queue.is_full(packet.frames().len(), config) {
+            return Err(packet);
         }
-        queue.bytes = bytes;
+        queue.bytes += packet.frames().len();
         queue.entries.push_back(Entry::Packet(packet));
-        Sent::Queued
+        Ok(Sent::Queued)
     }
 
-    /// Adds a WebSocket control frame; past a small number the newest are dropped.
+    /// Adds a WebSocket control frame; past a small number the oldest is dropped.
     pub fn push_control(&self, frame: Bytes) {
         let mut queue = self.queue.lock();
-        if !queue.closed && queue.controls < MAX_CONTROLS {
-            queue.controls += 1;
-            queue.bytes += frame.len();
-            queue.entries.push_back(Entry::Control(frame));
+        if queue.closed {
+            return;
         }
+        if queue.controls >= MAX_CONTROLS {
+            queue.drop_oldest_control();
+        }
+        queue.controls += 1;
+        queue.bytes += frame.len();
+        queue.entries.push_back(Entry::Control(frame));
     }
 
     /// Adds a last control frame and takes nothing more.
@@ -185,6 +203,24 @@ impl Outbox {
 }
 
 impl Queue {
+    fn is_full(&self, another: usize, config: &Config) -> bool {
+        let Some(first) = self.entries.front() else { return false };
+        let behind = self.bytes.saturating_sub(first.frames().len() - self.written);
+        behind + another > config.max_queued_bytes || self.entries.len() >= config.max_queued_packets
+    }
+
+    /// Drops the first control frame of which nothing is written yet.
+    fn drop_oldest_control(&mut self) {
+        let begun = usize::from(self.written > 0);
+        let is_control = |entry: &Entry| matches!(entry, Entry::Control(_));
+        if let Some(at) = self.entries.iter().skip(begun).position(is_control)
+            && let Some(entry) = self.entries.remove(begun + at)
+        {
+            self.bytes -= entry.frames().len();
+            self.controls -= 1;
+        }
+    }
+
     fn advance(&mut self, mut taken: usize) {
         self.bytes = self.bytes.saturating_sub(taken);
         while let Some(entry) = self.entries.front() {
@@ -220,10 +256,14 @@ mod tests {
         Encoded::text(|out| out.extend_from_slice(text.as_bytes()))
     }
 
+    fn push(outbox: &Outbox, packet: &str, admission: Admission, config: &Config) -> Sent {
+        outbox.push(text(packet), admission, config).unwrap_or(Sent::Overflow)
+    }
+
     fn outbox(texts: &[&str]) -> (Outbox, Config) {
         let (outbox, config) = (Outbox::default(), Config::default());
         for entry in texts {
-            assert_eq!(outbox.push(text(entry), false, &config), Sent::Queued);
+            assert_eq!(push(&outbox, entry, Admission::Bounded, &config), Sent::Queued);
         }
         (outbox, config)
     }
@@ -267,44 +307,74 @@ mod tests {
     #[test]
     fn a_volatile_packet_needs_an_idle_writable_connection() {
         let (outbox, config) = outbox(&[]);
-        assert_eq!(outbox.push(text("4v"), true, &config), Sent::Dropped);
+        assert_eq!(push(&outbox, "4v", Admission::Volatile, &config), Sent::Dropped);
         outbox.set_writable(true);
-        assert_eq!(outbox.push(text("4v"), true, &config), Sent::Queued);
-        assert_eq!(outbox.push(text("4v"), true, &config), Sent::Dropped);
-        assert_eq!(outbox.push(text("4n"), false, &config), Sent::Queued);
+        assert_eq!(push(&outbox, "4v", Admission::Volatile, &config), Sent::Queued);
+        assert_eq!(push(&outbox, "4v", Admission::Volatile, &config), Sent::Dropped);
+        assert_eq!(push(&outbox, "4n", Admission::Bounded, &config), Sent::Queued);
     }
 
     #[test]
-    fn a_full_queue_overflows_but_one_large_packet_always_fits() {
-        let config = Config { max_queued_bytes: 10, max_queued_packets: 2, ..Config::default() };
+    fn the_bound_on_bytes_is_for_what_waits_behind_the_first_packet() {
+        let config = Config { max_queued_bytes: 10, ..Config::default() };
         let outbox = Outbox::default();
-        assert_eq!(outbox.push(text("4 far more than ten bytes"), false, &config), Sent::Queued);
-        assert_eq!(outbox.push(text("4"), false, &config), Sent::Overflow);
-        let outbox = Outbox::default();
-        assert_eq!(outbox.push(text("4"), false, &config), Sent::Queued);
-        assert_eq!(outbox.push(text("4"), false, &config), Sent::Queued);
-        assert_eq!(outbox.push(text("4"), false, &config), Sent::Overflow);
-    }
-
-    #[test]
-    fn a_ping_flood_keeps_few_pongs() {
-        let (outbox, _) = outbox(&[]);
-        for _ in 0..1_000 {
-            outbox.push_control(Bytes::from_static(b"\x8a\0"));
+        for large in ["4 far more than ten bytes", "4six by"] {
+            assert_eq!(push(&outbox, large, Admission::Bounded, &config), Sent::Queued);
         }
-        assert_eq!(outbox.queued_bytes(), MAX_CONTROLS * 2);
-        let drained: Result<(), ()> =
-            outbox.write_with(|slices| Ok(slices.iter().map(|slice| slice.len()).sum()));
+        assert_eq!(push(&outbox, "4", Admission::Bounded, &config), Sent::Overflow);
+        assert_eq!(push(&outbox, "2", Admission::Always, &config), Sent::Queued);
+    }
+
+    #[test]
+    fn the_number_of_packets_is_bounded() {
+        let config = Config { max_queued_packets: 2, ..Config::default() };
+        let outbox = Outbox::default();
+        assert_eq!(push(&outbox, "4", Admission::Bounded, &config), Sent::Queued);
+        assert_eq!(push(&outbox, "4", Admission::Bounded, &config), Sent::Queued);
+        assert_eq!(push(&outbox, "4", Admission::Bounded, &config), Sent::Overflow);
+    }
+
+    #[test]
+    fn a_ping_flood_keeps_few_pongs_and_those_are_the_latest() {
+        let (outbox, _) = outbox(&["4a"]);
+        for number in 0..100 {
+            outbox.push_control(Bytes::copy_from_slice(&[0x8a, 1, number]));
+        }
+        let mut out = Vec::new();
+        let drained: Result<(), ()> = outbox.write_with(|slices| {
+            out.extend(slices.iter().flat_map(|slice| slice.iter().copied()));
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        });
         assert_eq!(drained, Ok(()));
-        outbox.push_control(Bytes::from_static(b"\x8a\0"));
-        assert_eq!(outbox.queued_bytes(), 2);
+        let pongs: Vec<u8> = (84..100).flat_map(|number| [0x8a, 1, number]).collect();
+        assert_eq!(out, [b"\x81\x024a", &pongs[..]].concat());
+        assert_eq!(outbox.queued_bytes(), 0);
+    }
+
+    #[test]
+    fn a_pong_that_is_half_written_is_not_dropped() {
+        let outbox = Outbox::default();
+        outbox.push_control(Bytes::from_static(b"\x8a\x01a"));
+        let mut first = true;
+        let blocked = outbox.write_with(|_| if std::mem::take(&mut first) { Ok(1) } else { Err(()) });
+        assert_eq!(blocked, Err(()));
+        for _ in 0..100 {
+            outbox.push_control(Bytes::from_static(b"\x8a\x01b"));
+        }
+        let mut out = Vec::new();
+        let drained: Result<(), ()> = outbox.write_with(|slices| {
+            out.extend(slices.iter().flat_map(|slice| slice.iter().copied()));
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        });
+        assert_eq!(drained, Ok(()));
+        assert_eq!(&out[..5], b"\x01a\x8a\x01b");
     }
 
     #[test]
     fn a_finished_queue_takes_nothing_more() {
         let (outbox, config) = outbox(&["4a"]);
         outbox.finish(Some(Bytes::from_static(b"\x88\0")));
-        assert_eq!(outbox.push(text("4b"), false, &config), Sent::Closed);
+        assert_eq!(push(&outbox, "4b", Admission::Bounded, &config), Sent::Closed);
         assert_eq!(outbox.queued_bytes(), 6);
     }
 }

@@ -15,8 +15,9 @@ use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use super::{
+    backlog::Backlog,
     encoded::{CLOSE_FRAME, Encoded},
-    outbox::{Outbox, Sent},
+    outbox::{Admission, Outbox, Sent},
     runtime::{Flush, Runtime, Timed},
     turn::{self, Turn},
     wakers::{Waiting, Wakers},
@@ -70,6 +71,7 @@ pub struct Peer {
     peers: Weak<Peers>,
     session: Mutex<Session>,
     outbox: Outbox,
+    backlog: Backlog,
     receiver: OnceLock<Box<dyn Receiver>>,
     link: OnceLock<Arc<dyn Link>>,
     wakers: Wakers,
@@ -119,6 +121,7 @@ impl Peer {
             peers: Arc::downgrade(peers),
             session: Mutex::new(session),
             outbox: Outbox::default(),
+            backlog: Backlog::default(),
             receiver: OnceLock::new(),
             link: OnceLock::new(),
             wakers: Wakers::default(),
@@ -165,6 +168,25 @@ impl Peer {
         queued == 0 || queued + self.config.max_payload <= self.config.max_queued_bytes
     }
 
+    /// Whether so many of this client's events wait for their listeners that the transport should not read on.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.backlog.is_full()
+    }
+
+    /// Notes an event that has to wait for its listeners.
+    pub(crate) fn hold_event(&self, bytes: usize) {
+        self.backlog.add(bytes, &self.config);
+    }
+
+    /// Forgets an event whose turn has come.
+    pub(crate) fn release_event(&self, bytes: usize) {
+        if self.backlog.remove(bytes, &self.config) {
+            self.wakers.wake(Waiting::Owner);
+            self.wakers.wake(Waiting::Post);
+        }
+    }
+
     /// The bytes waiting to be written to this client.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
@@ -199,24 +221,22 @@ impl Peer {
         self.send(Encoded::binary(bytes), false)
     }
 
-    /// Sends an encoded packet. A client that reads too slowly is closed.
+    /// Sends an encoded packet. A client that reads too slowly is closed; its listeners hear of it later, as the
+    /// caller may hold locks that they want.
     pub fn send(self: &Arc<Self>, packet: Encoded, volatile: bool) -> Sent {
-        let sent = self.push(packet, volatile);
-        if sent == Sent::Overflow {
-            self.give_up();
-        }
-        sent
+        self.push(packet, if volatile { Admission::Volatile } else { Admission::Bounded })
     }
 
-    /// Queues a packet; on [`Sent::Overflow`] the caller must [give up](Self::give_up) the connection as soon
-    /// as it holds no lock that the application's listeners may want.
-    pub fn push(self: &Arc<Self>, packet: Encoded, volatile: bool) -> Sent {
-        let mut sent = self.outbox.push(packet.clone(), volatile, &self.config);
-        if sent == Sent::Overflow {
+    fn push(self: &Arc<Self>, packet: Encoded, admission: Admission) -> Sent {
+        let pushed = self.outbox.push(packet, admission, &self.config).or_else(|packet| {
             // The socket may take what this turn has gathered so far; only then is the client too slow.
             self.flush_now();
-            sent = self.outbox.push(packet, volatile, &self.config);
-        }
+            self.outbox.push(packet, admission, &self.config)
+        });
+        let Ok(sent) = pushed else {
+            self.give_up();
+            return Sent::Overflow;
+        };
         if sent == Sent::Queued {
             self.notify();
         }
@@ -224,9 +244,16 @@ impl Peer {
     }
 
     /// Closes a connection that reads too slowly.
-    pub fn give_up(self: &Arc<Self>) {
+    fn give_up(self: &Arc<Self>) {
         tracing::warn!(bytes = self.queued_bytes(), "closing a connection that reads too slowly");
-        self.lost(CloseReason::TransportError);
+        self.finish_outbox();
+        let this = Arc::clone(self);
+        self.runtime.spawn(Box::pin(async move { this.lost(CloseReason::TransportError) }));
+    }
+
+    /// Takes nothing more to send; a WebSocket ends with a close frame.
+    fn finish_outbox(&self) {
+        self.outbox.finish(self.link.get().map(|_| CLOSE_FRAME));
     }
 
     /// Ends the session after what was sent before; the reason is "forced close".
@@ -279,7 +306,7 @@ impl Peer {
     }
 
     fn send_ping(self: &Arc<Self>) {
-        self.send(Encoded::ping(), false);
+        self.push(Encoded::ping(), Admission::Always);
     }
 
     /// Notes the deadline with the clock, unless an earlier visit is planned already.
@@ -307,7 +334,7 @@ impl Peer {
             peers.remove(&self.sid);
         }
         self.tell(reason);
-        self.outbox.finish(self.link.get().map(|_| CLOSE_FRAME));
+        self.finish_outbox();
         self.notify();
         self.wakers.wake_all();
     }
@@ -405,6 +432,9 @@ impl Timed for Peer {
             *armed = None;
         }
         let _turn = Turn::begin(&self.runtime);
+        if self.is_behind() {
+            self.feed(Input::ReadingHeld);
+        }
         while self.feed(Input::Tick) != Action::None {}
         let now = self.runtime.now();
         if let Some(receiver) = self.receiver.get()

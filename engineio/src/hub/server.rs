@@ -73,7 +73,10 @@ impl Server {
     /// The namespace of this name, which is made if there is none; a leading `/` may be left out.
     pub fn of(&self, name: &str) -> Namespace {
         let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
-        let make = || Namespace::new(&name, (self.0.adapter)(&name), Arc::clone(&self.0.runtime));
+        let make = || {
+            let (runtime, config) = (Arc::clone(&self.0.runtime), Arc::clone(&self.0.config));
+            Namespace::new(&name, (self.0.adapter)(&name), runtime, config)
+        };
         self.0.namespaces.0.entry(name.as_str().into()).or_insert_with(make).clone()
     }
 

@@ -91,7 +91,7 @@ where
     }
     let response = tokio::select! {
         body = read_body(peer, headers, body) => match body {
-            Ok(body) => take_in(peer, &body),
+            Ok(body) => take_in(peer, &body).await,
             Err(status) => {
                 peer.fail();
                 empty(status)
@@ -112,7 +112,17 @@ async fn ended(peer: &Peer) {
     .await;
 }
 
-fn take_in(peer: &Arc<Peer>, body: &[u8]) -> Response<Body> {
+/// Waits until the listeners have caught up: a client that sends faster is held back, as its next POST waits for the
+/// answer to this one.
+async fn caught_up(peer: &Peer) {
+    poll_fn(|cx| {
+        peer.wait(Waiting::Post, cx.waker());
+        if peer.is_behind() && peer.ended().is_none() { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+}
+
+async fn take_in(peer: &Arc<Peer>, body: &[u8]) -> Response<Body> {
     let Ok(text) = std::str::from_utf8(body) else {
         peer.lost(CloseReason::ParseError);
         return empty(StatusCode::BAD_REQUEST);
@@ -132,6 +142,7 @@ fn take_in(peer: &Arc<Peer>, body: &[u8]) -> Response<Body> {
             break;
         }
     }
+    caught_up(peer).await;
     ok()
 }
 

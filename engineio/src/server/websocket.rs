@@ -215,7 +215,7 @@ impl Connection {
     fn read(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> bool {
         let _turn = Turn::begin(peer.runtime());
         for _ in 0..MESSAGES_AT_ONCE {
-            if peer.ended().is_some() || !self.make_room(peer, cx) {
+            if peer.ended().is_some() || peer.is_behind() || !self.make_room(peer, cx) {
                 return false;
             }
             match Pin::new(&mut self.websocket).poll_next(cx) {

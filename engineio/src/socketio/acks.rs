@@ -68,10 +68,10 @@ pub enum AckError {
 /// Called once with the answer, or with the reason why there is none.
 pub type AckSink = Box<dyn FnOnce(Result<AckReply, AckError>) + Send>;
 
-/// The answers one socket owes, each with a deadline if it was given one.
+/// The answers one socket owes, each with its deadline.
 #[derive(Default)]
 pub struct Acks {
-    pending: HashMap<AckId, (Option<Instant>, AckSink)>,
+    pending: HashMap<AckId, (Instant, AckSink)>,
 }
 
 impl fmt::Debug for Acks {
@@ -94,7 +94,7 @@ impl Acks {
     }
 
     /// Adds an answer to wait for.
-    pub fn insert(&mut self, id: AckId, deadline: Option<Instant>, sink: AckSink) {
+    pub fn insert(&mut self, id: AckId, deadline: Instant, sink: AckSink) {
         self.pending.insert(id, (deadline, sink));
     }
 
@@ -105,11 +105,7 @@ impl Acks {
 
     /// Takes the waiters whose time is over.
     pub fn take_expired(&mut self, now: Instant) -> Vec<AckSink> {
-        let expired = |(_, (deadline, _)): &(&AckId, &mut (Option<Instant>, AckSink))| {
-            deadline.is_some_and(|deadline| deadline <= now)
-        };
-        let ids: Vec<_> = self.pending.iter_mut().filter(expired).map(|(&id, _)| id).collect();
-        ids.into_iter().filter_map(|id| self.take(id)).collect()
+        self.pending.extract_if(|_, (deadline, _)| *deadline <= now).map(|(_, (_, sink))| sink).collect()
     }
 
     /// Takes all waiters, as the socket has left.
@@ -120,7 +116,7 @@ impl Acks {
     /// The earliest deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.pending.values().filter_map(|(deadline, _)| *deadline).min()
+        self.pending.values().map(|(deadline, _)| *deadline).min()
     }
 }
 
@@ -143,7 +139,7 @@ mod tests {
     #[test]
     fn an_answer_counts_once() {
         let (mut acks, answers) = (Acks::default(), Answers::default());
-        acks.insert(3, None, sink(&answers));
+        acks.insert(3, Instant::now(), sink(&answers));
         assert!(acks.take(4).is_none());
         assert!(acks.take(3).is_some());
         assert!(acks.take(3).is_none());
@@ -153,9 +149,9 @@ mod tests {
     #[test]
     fn only_what_is_due_expires() {
         let (mut acks, answers, now) = (Acks::default(), Answers::default(), Instant::now());
-        acks.insert(1, Some(now + Duration::from_secs(1)), sink(&answers));
-        acks.insert(2, Some(now + Duration::from_secs(2)), sink(&answers));
-        acks.insert(3, None, sink(&answers));
+        for id in [1, 2, 3] {
+            acks.insert(id, now + Duration::from_secs(id), sink(&answers));
+        }
         assert_eq!(acks.deadline(), Some(now + Duration::from_secs(1)));
         assert_eq!(acks.take_expired(now + Duration::from_secs(1)).len(), 1);
         assert_eq!(acks.deadline(), Some(now + Duration::from_secs(2)));

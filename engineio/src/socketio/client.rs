@@ -49,9 +49,6 @@ pub enum Fault {
     /// More namespaces than [`Config::max_namespaces`], or a name over [`Config::max_namespace_bytes`].
     #[error("too many namespaces, or a name too long")]
     TooManyNamespaces,
-    /// More events wait for their listener than [`Config::max_waiting_events`].
-    #[error("too many events are waiting for their listener")]
-    TooManyEvents,
 }
 
 /// What is to be done with what came in.

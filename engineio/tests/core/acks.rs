@@ -4,7 +4,7 @@ use std::{
     time::Duration,
 };
 
-use engineio::{Ack, AckError, Binary, Data, Payload, Socket};
+use engineio::{Ack, AckError, Binary, Config, Data, Payload, Socket};
 
 use crate::support::{Log, World};
 
@@ -112,6 +112,30 @@ fn a_client_may_not_owe_more_answers_than_the_limit() {
     let owed: Vec<_> = (0..1_024).map(|_| socket.emit_with_ack("ask", &())).collect();
     assert_eq!(poll(socket.emit_with_ack("ask", &())), Poll::Ready(Err(AckError::Full)));
     drop(owed);
+}
+
+#[test]
+fn an_answer_that_nobody_waits_for_is_not_owed() {
+    let world = World::new();
+    let client = world.connected();
+    let socket = only_socket(&world);
+    for _ in 0..2_000 {
+        drop(socket.emit_with_ack("ask", &()));
+    }
+    let answer = socket.emit_with_ack("ask", &());
+    client.send("32000[1]");
+    assert!(matches!(poll(answer), Poll::Ready(Ok(_))));
+}
+
+#[test]
+fn an_answer_without_a_time_out_of_its_own_has_that_of_the_server() {
+    let world = World::with(Config { ack_timeout: Duration::from_secs(3), ..Config::default() });
+    let _client = world.connected();
+    let mut answer = pin!(only_socket(&world).emit_with_ack("ask", &()));
+    world.advance(Duration::from_millis(2_999));
+    assert!(poll(answer.as_mut()).is_pending());
+    world.advance(Duration::from_millis(1));
+    assert_eq!(poll(answer), Poll::Ready(Err(AckError::Timeout)));
 }
 
 #[test]

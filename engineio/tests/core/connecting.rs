@@ -1,12 +1,13 @@
-use std::{
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use engineio::{ConnectError, Socket};
+use engineio::{
+    Config, ConnectError, Server, Sid, Socket,
+    adapter::MemoryAdapter,
+    hub::{Adapter, Room, Target},
+};
 use serde_json::json;
 
-use crate::support::{Log, World};
+use crate::support::{Gate, Log, World, pause};
 
 #[test]
 fn a_client_is_answered_with_a_fresh_id_in_each_namespace() {
@@ -99,17 +100,22 @@ fn a_client_lost_while_middleware_waits_leaves_nothing_behind() {
     let world = World::new();
     let seen = Log::default();
     let log = seen.clone();
-    let (open, gate) = gate();
+    let gate = Gate::default();
+    let waits = gate.clone();
     world.io.of("/").middleware(move |socket: Socket| {
         socket.join("lobby").unwrap();
-        gate.clone()
+        let gate = waits.clone();
+        async move {
+            gate.await;
+            Ok(())
+        }
     });
     world.io.on_connection(move |_: Socket| log.add("connected"));
     let client = world.client();
     client.send("0");
     assert_eq!(world.io.to("lobby").sockets().len(), 0, "not let in yet");
     client.vanish();
-    open();
+    gate.open();
     world.run();
     assert!(seen.take().is_empty());
     assert_eq!(world.io.to("lobby").sockets().len(), 0);
@@ -161,23 +167,74 @@ fn keep_alive(world: &World, clients: &[&crate::support::Client], time: Duration
     }
 }
 
-/// A future that waits until it is opened.
-fn gate() -> (impl Fn(), impl Future<Output = Result<(), ConnectError>> + Clone) {
-    #[derive(Clone, Default)]
-    struct Gate(Arc<Mutex<bool>>);
+#[test]
+fn a_middleware_that_panics_refuses_the_client() {
+    let world = World::new();
+    world.io.of("/at-once").middleware(|socket: Socket| {
+        assert!(socket.is_connected(), "on purpose");
+        async { Ok(()) }
+    });
+    world.io.of("/later").middleware(async |socket: Socket| {
+        pause().await;
+        assert!(socket.is_connected(), "on purpose, later");
+        Ok(())
+    });
+    let client = world.client();
+    for namespace in ["/at-once", "/later"] {
+        client.send(&format!("0{namespace},"));
+        world.run();
+        assert_eq!(client.received(), [format!(r#"44{namespace},{{"message":"internal error"}}"#)]);
+    }
+    assert!(!client.is_closed());
+}
 
-    impl Future for Gate {
-        type Output = Result<(), ConnectError>;
+/// Sends something to each socket as soon as it is in the room tables, as a broadcast of another thread could.
+#[derive(Default)]
+struct Eager(MemoryAdapter);
 
-        fn poll(
-            self: std::pin::Pin<&mut Self>,
-            _: &mut std::task::Context<'_>,
-        ) -> std::task::Poll<Self::Output> {
-            if *self.0.lock().unwrap() { std::task::Poll::Ready(Ok(())) } else { std::task::Poll::Pending }
-        }
+impl Adapter for Eager {
+    fn insert(&self, socket: &Socket) {
+        self.0.insert(socket);
+        socket.peer().send_text(r#"2["early"]"#);
     }
 
-    let gate = Gate::default();
-    let opener = gate.clone();
-    (move || *opener.0.lock().unwrap() = true, gate)
+    fn remove(&self, id: &Sid, rooms: &[Room]) {
+        self.0.remove(id, rooms);
+    }
+
+    fn join(&self, socket: &Socket, room: &Room) {
+        self.0.join(socket, room);
+    }
+
+    fn leave(&self, id: &Sid, room: &str) {
+        self.0.leave(id, room);
+    }
+
+    fn socket(&self, id: &Sid) -> Option<Socket> {
+        self.0.socket(id)
+    }
+
+    fn for_each(&self, target: &Target, visit: &mut dyn FnMut(&Socket)) {
+        self.0.for_each(target, visit);
+    }
+
+    fn rooms(&self) -> Vec<Room> {
+        self.0.rooms()
+    }
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[test]
+fn nothing_reaches_a_client_before_the_answer_to_its_connect() {
+    let mut world = World::new();
+    let adapter = Arc::new(|_: &str| Arc::new(Eager::default()) as _);
+    world.io = Server::with_runtime(Config::default(), Arc::clone(&world.runtime) as _, adapter);
+    let client = world.client();
+    client.send("0");
+    let received = client.received();
+    assert!(received[0].starts_with("40{"), "{received:?}");
+    assert_eq!(received[1], r#"42["early"]"#);
 }

@@ -1,11 +1,13 @@
 //! A world without IO: the server's runtime, and clients that talk to it packet by packet.
 
 use std::{
+    future::poll_fn,
+    pin::Pin,
     sync::{
         Arc, Mutex, Weak,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    task::{Context, Waker},
+    task::{Context, Poll, Waker},
     time::{Duration, Instant, SystemTime},
 };
 
@@ -188,5 +190,29 @@ impl Log {
 
     pub fn take(&self) -> Vec<String> {
         std::mem::take(&mut *self.0.lock().unwrap())
+    }
+}
+
+/// A future that lets others run once.
+pub fn pause() -> impl Future<Output = ()> {
+    let mut waited = false;
+    poll_fn(move |_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
+}
+
+/// A future that waits until it is opened; its clones open together.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<AtomicBool>);
+
+impl Gate {
+    pub fn open(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+}
+
+impl Future for Gate {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<()> {
+        if self.0.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 }

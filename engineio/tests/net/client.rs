@@ -10,7 +10,7 @@ use tokio::{
 };
 
 /// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves on a free port and answers its address.
 pub async fn serve(io: Server) -> String {

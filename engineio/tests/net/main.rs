@@ -5,4 +5,5 @@
 #![allow(missing_docs, unreachable_pub, reason = "tests are described by their names and used by nobody")]
 
 mod client;
+mod polling;
 mod websocket;

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use engineio::{Ack, Config, Payload, Server, Socket};
+use engineio::{Ack, Config, Data, Payload, Server, Socket};
 
 use crate::client::{Client, Frame, frame, serve, upgrade_request};
 
@@ -112,6 +112,23 @@ async fn a_client_that_asks_faster_than_it_reads_is_slowed_down_and_loses_nothin
             assert_eq!(frame.text(), format!(r#"43{number}["{text}"]"#));
             number += 1;
         }
+    }
+}
+
+#[tokio::test]
+async fn a_burst_of_events_waits_for_a_slow_listener_and_none_is_lost() {
+    let io = Server::new();
+    io.on("slow", async |Data(number): Data<u32>, ack: Ack| {
+        tokio::task::yield_now().await;
+        ack.send(&number);
+    });
+    let mut client = Client::connect(&serve(io).await).await;
+    let events = 5_000;
+    let burst: Vec<u8> =
+        (0..events).flat_map(|n| frame(0x81, format!(r#"42{n}["slow",{n}]"#).as_bytes())).collect();
+    client.write(&burst).await;
+    for number in 0..events {
+        assert_eq!(client.frame().await.unwrap().text(), format!("43{number}[{number}]"));
     }
 }
 

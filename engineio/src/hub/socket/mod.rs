@@ -106,7 +106,7 @@ impl Socket {
                 data: None,
             }),
             listeners: RwLock::new(Listeners::default()),
-            inbox: Inbox::default(),
+            inbox: Inbox::claimed(),
             acks: Mutex::new(AckTable::default()),
             leave,
         }))
@@ -257,13 +257,14 @@ impl Socket {
         self.0.state.lock().dismissed
     }
 
-    /// The client is let in. Answers false if it has left meanwhile.
+    /// The client is let in, and told so before any broadcast can reach it. Answers false if it has left meanwhile.
     pub(crate) fn let_in(&self) -> bool {
         let mut state = self.0.state.lock();
         if state.phase != Phase::Connecting {
             return false;
         }
         state.phase = Phase::Connected;
+        self.0.peer.send(encode::connect(self.0.namespace.name(), &self.0.id), false);
         self.0.namespace.adapter().insert(self);
         for room in &state.rooms {
             self.0.namespace.adapter().join(self, room);

@@ -10,19 +10,20 @@ use serde::Serialize;
 use super::{AckTable, Inner, Phase, Socket};
 use crate::{
     hub::{
-        ack_future::AckFuture,
+        ack_future::{AckFuture, Debtor},
         args::Payload,
         encode::{self, Typed, WriteArgs},
         encoded::Encoded,
         outbox::Sent,
         runtime::Timed,
     },
-    socketio::{AckError, AckId, AckReply, AckSink},
+    socketio::{AckError, AckId, AckReply},
 };
 
 impl Socket {
     /// Sends an event to this client: a tuple is several arguments, `()` none, anything else one.
     ///
+    /// serde takes an array of fixed length, `[T; N]`, for a tuple: to send it as one argument, send a slice of it.
     /// What cannot be sent (a reserved name, arguments without JSON form) is logged as an error of the program.
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
         self.emit_args(event, &Typed(args), false)
@@ -39,7 +40,7 @@ impl Socket {
     }
 
     fn emit_args(&self, event: &str, args: &impl WriteArgs, volatile: bool) -> Sent {
-        match encode::event(self.0.namespace.name(), None, event, args) {
+        match encode::event(self.0.namespace.route(), None, event, args) {
             Ok(packet) => self.send(packet, volatile),
             Err(error) => {
                 tracing::error!(event, %error, "an event was not sent");
@@ -48,31 +49,26 @@ impl Socket {
         }
     }
 
-    /// Sends an event and waits for the client's answer, for as long as it takes or until the client leaves.
+    /// Sends an event and waits for the client's answer until [`Config::ack_timeout`](crate::Config::ack_timeout)
+    /// has passed or the client leaves.
     pub fn emit_with_ack<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> AckFuture {
-        self.request(event, args, None)
+        self.emit_with_timeout(event, args, self.0.peer.config().ack_timeout)
     }
 
-    /// Sends an event and waits for the client's answer for a while.
+    /// Sends an event and waits for the client's answer for a while of the caller's choice.
     pub fn emit_with_timeout<T: Serialize + ?Sized>(
         &self,
         event: &str,
         args: &T,
         timeout: Duration,
     ) -> AckFuture {
-        self.request(event, args, Some(timeout))
-    }
-
-    fn request<T: Serialize + ?Sized>(&self, event: &str, args: &T, timeout: Option<Duration>) -> AckFuture {
         let id = self.0.namespace.next_ack_id();
-        let packet = match encode::event(self.0.namespace.name(), Some(id), event, &Typed(args)) {
+        let packet = match encode::event(self.0.namespace.route(), Some(id), event, &Typed(args)) {
             Ok(packet) => packet,
             Err(error) => return AckFuture::failed(AckError::Invalid(error.to_string())),
         };
-        let (future, sink) = AckFuture::pair();
-        let deadline = timeout.map(|timeout| self.0.peer.runtime().now() + timeout);
-        match self.expect_ack(id, deadline, sink) {
-            Ok(()) => {
+        match self.expect_ack(id, self.0.peer.runtime().now() + timeout) {
+            Ok(future) => {
                 self.send(packet, false);
                 future
             }
@@ -81,12 +77,7 @@ impl Socket {
     }
 
     /// Notes that the client owes an answer.
-    pub(crate) fn expect_ack(
-        &self,
-        id: AckId,
-        deadline: Option<Instant>,
-        sink: AckSink,
-    ) -> Result<(), AckError> {
+    pub(crate) fn expect_ack(&self, id: AckId, deadline: Instant) -> Result<AckFuture, AckError> {
         let mut table = self.0.acks.lock();
         if self.0.state.lock().phase == Phase::Gone {
             return Err(AckError::Disconnected);
@@ -94,11 +85,11 @@ impl Socket {
         if table.acks.len() >= self.0.peer.config().max_pending_acks {
             return Err(AckError::Full);
         }
+        let debtor: Arc<dyn Debtor> = Arc::<Inner>::clone(&self.0);
+        let (future, sink) = AckFuture::pair(Arc::downgrade(&debtor), id);
         table.acks.insert(id, deadline, sink);
-        if let Some(deadline) = deadline {
-            self.arm_acks(&mut table, deadline);
-        }
-        Ok(())
+        self.arm_acks(&mut table, deadline);
+        Ok(future)
     }
 
     fn arm_acks(&self, table: &mut AckTable, deadline: Instant) {
@@ -127,7 +118,7 @@ impl Socket {
     }
 
     fn send_ack_args(&self, id: AckId, args: &impl WriteArgs) {
-        match encode::ack(self.0.namespace.name(), id, args) {
+        match encode::ack(self.0.namespace.route(), id, args) {
             Ok(packet) => {
                 self.send(packet, false);
             }
@@ -142,15 +133,11 @@ impl Socket {
         }
         self.0.peer.send(packet, volatile)
     }
+}
 
-    /// Queues a packet of a broadcast; answers whether the connection must be given up.
-    pub(crate) fn push(&self, packet: Encoded, volatile: bool) -> bool {
-        self.0.peer.push(packet, volatile) == Sent::Overflow
-    }
-
-    /// Closes the connection, which reads too slowly.
-    pub(crate) fn give_up(&self) {
-        self.0.peer.give_up();
+impl Debtor for Inner {
+    fn forgive(&self, id: AckId) {
+        self.acks.lock().acks.take(id);
     }
 }
 
