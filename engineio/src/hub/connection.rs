@@ -9,12 +9,13 @@ use std::{
 use parking_lot::Mutex;
 
 use super::{
+    application::Receiver,
     dispatch::InTurns,
     encode,
     guard::{Guarded, Panicked, guarded},
     handshake::Handshake,
     middleware::{ConnectError, Middleware},
-    peer::{Peer, Receiver},
+    peer::Peer,
     reason::DisconnectReason,
     runtime::BoxFuture,
     server::Namespaces,

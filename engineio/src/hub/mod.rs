@@ -2,6 +2,7 @@
 
 mod ack_future;
 mod adapter;
+mod application;
 mod args;
 mod backlog;
 mod broadcast;
@@ -27,6 +28,7 @@ mod wakers;
 
 pub use ack_future::AckFuture;
 pub use adapter::{Adapter, Room, Target};
+pub use application::{Application, Link, Receiver};
 pub use args::{ArgsError, Payload};
 pub use broadcast::{BroadcastOperator, Replies};
 pub use encode::EmitError;
@@ -36,7 +38,7 @@ pub use handshake::{Handshake, RemoteAddr, Secure};
 pub use middleware::ConnectError;
 pub use namespace::Namespace;
 pub use outbox::{Admission, Outbox, Sent};
-pub use peer::{Application, Link, Peer, Peers, PollAnswer, Receiver};
+pub use peer::{Peer, Peers, PollAnswer};
 pub use reason::DisconnectReason;
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::{AdapterFactory, Server};

@@ -152,15 +152,13 @@ impl Outbox {
     /// Those of `write`; what it took before stays taken.
     pub fn write_with<E>(&self, mut write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>) -> Result<(), E> {
         let mut queue = self.queue.lock();
-        while !queue.entries.is_empty() {
-            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
-            let mut used = 0;
-            for (slot, entry) in slices.iter_mut().zip(&queue.entries) {
-                let skip = if used == 0 { queue.written } else { 0 };
-                *slot = IoSlice::new(&entry.frames()[skip..]);
-                used += 1;
-            }
-            let taken = write(&slices[..used])?;
+        while let Some(first) = queue.entries.front() {
+            let first = IoSlice::new(&first.frames()[queue.written..]);
+            let taken = if queue.entries.len() == 1 {
+                write(&[first])?
+            } else {
+                queue.write_joined(first, &mut write)?
+            };
             queue.advance(taken);
         }
         if queue.entries.capacity() > KEPT_CAPACITY {
@@ -207,6 +205,21 @@ impl Queue {
         let Some(first) = self.entries.front() else { return false };
         let behind = self.bytes.saturating_sub(first.frames().len() - self.written);
         behind + another > config.max_queued_bytes || self.entries.len() >= config.max_queued_packets
+    }
+
+    /// Writes what waits in one call, as far as one call can.
+    fn write_joined<E>(
+        &self,
+        first: IoSlice<'_>,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let mut slices = [first; MAX_SLICES];
+        let mut used = 1;
+        for (slot, entry) in slices[1..].iter_mut().zip(self.entries.iter().skip(1)) {
+            *slot = IoSlice::new(entry.frames());
+            used += 1;
+        }
+        write(&slices[..used])
     }
 
     /// Drops the first control frame of which nothing is written yet.

@@ -7,13 +7,14 @@ use serde::Serialize;
 
 use super::{
     adapter::{Adapter, Room},
+    application::{Application, Receiver},
     broadcast::BroadcastOperator,
     connection::Connection,
     handler::Handler,
     handshake::Handshake,
     namespace::Namespace,
     outbox::Sent,
-    peer::{Application, Peer, Receiver},
+    peer::Peer,
     reason::DisconnectReason,
     runtime::Runtime,
 };

@@ -235,6 +235,9 @@ impl Socket {
     // ---- the end ----
 
     /// Ends the client's stay in this namespace; the client sees "io server disconnect".
+    ///
+    /// The listeners of `disconnect` run before this returns, unless another listener of the socket is still at work:
+    /// the caller should hold no lock that they want.
     pub fn disconnect(&self) {
         if self.0.state.lock().phase != Phase::Gone {
             self.0.peer.send(encode::disconnect(self.0.namespace.name()), false);

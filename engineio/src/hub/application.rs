@@ -1,0 +1,38 @@
+//! What runs on top of a session, and what carries it.
+
+use std::{sync::Arc, time::Instant};
+
+use super::peer::Peer;
+use crate::engine::{CloseReason, Data};
+
+/// The application's half of one session.
+pub trait Receiver: Send + Sync {
+    /// A message came. Messages of one session come one after the other.
+    fn message(&self, peer: &Arc<Peer>, data: Data<'_>);
+
+    /// The session has ended; called once.
+    fn closed(&self, reason: CloseReason);
+
+    /// When [`Receiver::tick`] is due, if at all.
+    fn deadline(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The deadline has passed.
+    fn tick(&self, _peer: &Arc<Peer>, _now: Instant) {}
+}
+
+/// An application on top of sessions: a bare Engine.IO server, or Socket.IO.
+pub trait Application: Send + Sync + 'static {
+    /// A session was opened by this request; what is answered gets its messages.
+    fn opened(&self, peer: &Arc<Peer>, request: &http::request::Parts) -> Box<dyn Receiver>;
+
+    /// The server is about to close all its sessions.
+    fn closing(&self) {}
+}
+
+/// The writing side of a session's WebSocket.
+pub trait Link: Send + Sync {
+    /// Writes what waits in the outbox, as far as the socket takes it now.
+    fn flush(&self, peer: &Peer);
+}
