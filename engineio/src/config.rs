@@ -1,6 +1,6 @@
 //! Every limit and interval, with its unit and default.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The intervals and limits of a server.
 ///
@@ -125,6 +125,7 @@ impl Config {
             (!self.ping_interval.is_zero(), "ping_interval", "longer than zero"),
             (!self.ping_timeout.is_zero(), "ping_timeout", "longer than zero"),
             (!self.connect_timeout.is_zero(), "connect_timeout", "longer than zero"),
+            (!self.body_timeout.is_zero(), "body_timeout", "longer than zero"),
             (self.max_payload >= 128, "max_payload", "at least 128 bytes"),
             (self.max_queued_packets > 0, "max_queued_packets", "at least 1"),
             (self.max_waiting_events > 0, "max_waiting_events", "at least 1"),
@@ -139,9 +140,22 @@ impl Config {
     }
 }
 
+/// The time `duration` after `now`; a duration so long that it has no end, such as [`Duration::MAX`], ends in 30 years.
+pub(crate) fn after(now: Instant, duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(30 * 365 * 24 * 60 * 60);
+    now + duration.min(FAR)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_time_without_end_can_be_waited_for() {
+        let now = Instant::now();
+        assert_eq!(after(now, Duration::from_secs(1)), now + Duration::from_secs(1));
+        assert!(after(now, Duration::MAX) > now + Duration::from_secs(1_000_000));
+    }
 
     #[test]
     fn the_defaults_are_valid() {

@@ -23,7 +23,7 @@ use std::{
 };
 
 use super::{handshake::Transport, packet::Packet};
-use crate::config::Config;
+use crate::config::{Config, after};
 
 /// Why a session ended; prints the reference implementation's text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -169,7 +169,7 @@ impl Session {
             phase: Phase::Open,
             transport,
             upgrade: Upgrade::None,
-            heartbeat: Heartbeat::PingAt(now + config.ping_interval),
+            heartbeat: Heartbeat::PingAt(after(now, config.ping_interval)),
             polling: false,
             posting: false,
         }
@@ -283,7 +283,7 @@ impl Session {
             Packet::Pong(_) => {
                 // Only the pong that is owed re-arms the ping; a flood of others changes nothing.
                 if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
-                    self.heartbeat = Heartbeat::PingAt(now + config.ping_interval);
+                    self.heartbeat = Heartbeat::PingAt(after(now, config.ping_interval));
                 }
                 Action::None
             }
@@ -327,7 +327,7 @@ impl Session {
         if !free || self.phase != Phase::Open || !config.allow_upgrades {
             return Action::Refuse;
         }
-        self.upgrade = Upgrade::Probing { until: now + config.upgrade_timeout };
+        self.upgrade = Upgrade::Probing { until: after(now, config.upgrade_timeout) };
         Action::None
     }
 
@@ -350,7 +350,7 @@ impl Session {
 
     fn extend_pong(&mut self, config: &Config, now: Instant) {
         if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
-            self.heartbeat = Heartbeat::PongUntil(now + config.ping_timeout);
+            self.heartbeat = Heartbeat::PongUntil(after(now, config.ping_timeout));
         }
     }
 
@@ -360,7 +360,7 @@ impl Session {
         if self.phase == Phase::ClosingAfterUpgrade {
             // A poll that is already waiting is told at the next tick; otherwise the client is given time.
             let grace = if self.polling { Duration::ZERO } else { config.close_timeout };
-            self.phase = Phase::Closing { until: now + grace };
+            self.phase = Phase::Closing { until: after(now, grace) };
         }
         action
     }
@@ -379,7 +379,7 @@ impl Session {
         if self.transport == Transport::Websocket || can_tell {
             return self.close(CloseReason::ForcedClose);
         }
-        self.phase = Phase::Closing { until: now + config.close_timeout };
+        self.phase = Phase::Closing { until: after(now, config.close_timeout) };
         Action::AwaitLastPoll
     }
 
@@ -394,7 +394,7 @@ impl Session {
         }
         match self.heartbeat {
             Heartbeat::PingAt(at) if now >= at => {
-                self.heartbeat = Heartbeat::PongUntil(now + config.ping_timeout);
+                self.heartbeat = Heartbeat::PongUntil(after(now, config.ping_timeout));
                 Action::SendPing
             }
             Heartbeat::PongUntil(until) if now >= until => self.close(CloseReason::PingTimeout),

@@ -14,7 +14,10 @@ use super::{
     socket::{JoinError, Socket},
     turn::Turn,
 };
-use crate::socketio::{AckError, AckReply};
+use crate::{
+    config::after,
+    socketio::{AckError, AckReply},
+};
 
 /// Whom to send to, and how. Each method answers a new operator, so one can be kept and used again.
 ///
@@ -116,7 +119,7 @@ impl BroadcastOperator {
         let packet = encode::event(self.namespace.route(), Some(id), event, args)
             .map_err(|error| AckError::Invalid(error.to_string()))?;
         let runtime = self.namespace.runtime();
-        let deadline = runtime.now() + timeout;
+        let deadline = after(runtime.now(), timeout);
         let _turn = Turn::begin(runtime);
         let mut answers = Vec::new();
         for socket in self.sockets() {

@@ -38,7 +38,7 @@ pub use handshake::{Handshake, RemoteAddr, Secure};
 pub use middleware::ConnectError;
 pub use namespace::Namespace;
 pub use outbox::{Admission, Outbox, Sent};
-pub use peer::{Peer, Peers, PollAnswer};
+pub use peer::{Peer, Peers, PollAnswer, close_all};
 pub use reason::DisconnectReason;
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::{AdapterFactory, Server};

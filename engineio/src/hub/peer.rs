@@ -32,6 +32,15 @@ use crate::{
 /// The sessions of one server.
 pub type Peers = DashMap<Sid, Arc<Peer>>;
 
+/// Closes all sessions of an application.
+pub fn close_all(application: &dyn Application, peers: &Peers) {
+    application.closing();
+    let peers: Vec<_> = peers.iter().map(|entry| Arc::clone(entry.value())).collect();
+    for peer in peers {
+        peer.close();
+    }
+}
+
 /// One Engine.IO session: its state, its outgoing queue and its application.
 pub struct Peer {
     sid: Sid,

@@ -14,7 +14,7 @@ use super::{
     handshake::Handshake,
     namespace::Namespace,
     outbox::Sent,
-    peer::Peer,
+    peer::{Peer, Peers, close_all},
     reason::DisconnectReason,
     runtime::Runtime,
 };
@@ -41,6 +41,7 @@ struct Inner {
     runtime: Arc<dyn Runtime>,
     namespaces: Arc<Namespaces>,
     adapter: AdapterFactory,
+    peers: Arc<Peers>,
 }
 
 impl fmt::Debug for Server {
@@ -54,7 +55,13 @@ impl Server {
     #[must_use]
     pub fn with_runtime(config: Config, runtime: Arc<dyn Runtime>, adapter: AdapterFactory) -> Self {
         let namespaces = Arc::new(Namespaces(DashMap::new()));
-        let server = Self(Arc::new(Inner { config: Arc::new(config), runtime, namespaces, adapter }));
+        let server = Self(Arc::new(Inner {
+            config: Arc::new(config),
+            runtime,
+            namespaces,
+            adapter,
+            peers: Arc::default(),
+        }));
         server.of("/");
         server
     }
@@ -69,6 +76,18 @@ impl Server {
     #[must_use]
     pub fn runtime(&self) -> &Arc<dyn Runtime> {
         &self.0.runtime
+    }
+
+    /// The sessions, over whichever service they came.
+    #[must_use]
+    pub fn peers(&self) -> &Arc<Peers> {
+        &self.0.peers
+    }
+
+    /// Closes all sessions: sockets leave with "server shutting down", and the official clients come back as soon as
+    /// there is a server again. New sessions can be opened afterwards; who wants none stops listening first.
+    pub fn close(&self) {
+        close_all(self, self.peers());
     }
 
     /// The namespace of this name, which is made if there is none; a leading `/` may be left out.

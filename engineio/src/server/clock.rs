@@ -3,6 +3,7 @@
 use std::{
     cmp::Reverse,
     collections::BinaryHeap,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, Ordering},
@@ -108,11 +109,18 @@ impl Clock {
                 if let Some(Reverse(entry)) = entry
                     && let Some(timed) = entry.timed.upgrade()
                 {
-                    timed.fire(entry.at);
+                    visit(timed, entry.at);
                 }
             }
             tokio::task::yield_now().await;
         }
+    }
+}
+
+/// Makes one visit; what panics in it must not end the visits of all others.
+fn visit(timed: Arc<dyn Timed>, at: Instant) {
+    if catch_unwind(AssertUnwindSafe(|| timed.fire(at))).is_err() {
+        tracing::error!("a visit at a deadline panicked");
     }
 }
 
@@ -128,5 +136,42 @@ impl Drop for ClockHandle {
     fn drop(&mut self) {
         self.0.ended.store(true, Ordering::Release);
         self.0.earlier.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::atomic::AtomicUsize, time::Duration};
+
+    use super::*;
+
+    /// Counts its visits, and panics at the first.
+    #[derive(Default)]
+    struct Fragile(AtomicUsize);
+
+    impl Timed for Fragile {
+        fn fire(self: Arc<Self>, _: Instant) {
+            assert!(self.0.fetch_add(1, Ordering::Relaxed) > 0, "on purpose");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_visit_that_panics_does_not_end_the_others() {
+        let handle = ClockHandle(Arc::default());
+        let clock = Arc::clone(&handle.0);
+        let visited = Arc::new(Fragile::default());
+        let timed: Arc<dyn Timed> = Arc::<Fragile>::clone(&visited);
+        for millis in [1, 2, 3] {
+            clock.arm(now() + Duration::from_millis(millis), Arc::downgrade(&timed));
+        }
+        let all_visits = async {
+            while visited.0.load(Ordering::Relaxed) < 3 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            () = clock.run() => panic!("the clock stopped"),
+            done = tokio::time::timeout(Duration::from_secs(10), all_visits) => done.unwrap(),
+        }
     }
 }

@@ -71,6 +71,12 @@ impl Cors {
         !self.refuse_others || self.allows(origin) || is_own_origin(origin, headers)
     }
 
+    /// Whether a session may be opened by this request if no rules are set: it comes from no page, or from the service's
+    /// own origin.
+    pub(super) fn admits_by_default(headers: &HeaderMap) -> bool {
+        headers.get(ORIGIN).is_none_or(|origin| is_own_origin(origin, headers))
+    }
+
     /// Adds the headers of an ordinary answer.
     pub(super) fn decorate(&self, request: &HeaderMap, response: &mut HeaderMap) {
         if self.origins != Origins::Any {

@@ -17,14 +17,20 @@ use hyper::{
     service::{Service as HyperService, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
+use super::{options::Options, service::Service};
 use crate::hub::{RemoteAddr, Server};
 
 /// The time a client has to send a complete request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest request head in bytes.
 const MAX_HEAD: usize = 16 * 1024;
+/// The time connections have to end once the server stops.
+const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 100;
 
@@ -44,15 +50,57 @@ impl Server {
     /// # Errors
     /// The address cannot be listened on.
     pub async fn listen(&self, address: &str) -> Result<(), ListenError> {
+        self.listen_until(address, Options::default(), pending()).await
+    }
+
+    /// Serves the server alone on an address until `stop` is ready, for example a signal: then no connection is accepted
+    /// any more, all sessions are [closed](Server::close), and requests in progress have 5 s to end.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # async fn run() -> Result<(), engineio::server::ListenError> {
+    /// use engineio::{Server, server::{Cors, Options}};
+    ///
+    /// let io = Server::new();
+    /// let options = Options { cors: Some(Cors::origins(["https://chat.example"])), ..Options::default() };
+    /// io.listen_until("0.0.0.0:3000", options, async { tokio::signal::ctrl_c().await.unwrap_or_default() }).await
+    /// # }
+    /// ```
+    pub async fn listen_until(
+        &self,
+        address: &str,
+        options: Options,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ListenError> {
         let fail = |error| ListenError { address: address.to_owned(), error };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
-        let service = self.service();
+        // Each connection keeps a receiver: they hear of the end by it, and it tells that they are still there.
+        let (stopping, _) = watch::channel(false);
+        let service = self.service_with(options);
+        tokio::select! {
+            () = self.accept(&listener, &service, &stopping) => {}
+            () = stop => {}
+        }
+        drop(listener);
+        stopping.send_replace(true);
+        self.close();
+        let _ = tokio::time::timeout(STOP_TIMEOUT, stopping.closed()).await;
+        Ok(())
+    }
+
+    async fn accept(&self, listener: &TcpListener, service: &Service, stopping: &watch::Sender<bool>) {
         loop {
             // A connection that is gone before it was accepted, or too many open files, passes.
             match listener.accept().await {
                 Ok((stream, remote)) => {
-                    let service = service.clone();
-                    self.runtime().spawn(Box::pin(serve_connection(stream, remote, service)));
+                    let (service, mut stopping) = (service.clone(), stopping.subscribe());
+                    self.runtime().spawn(Box::pin(async move {
+                        let stop = async { drop(stopping.wait_for(|&stopping| stopping).await) };
+                        serve_connection_until(stream, remote, service, stop).await;
+                    }));
                 }
                 Err(error) => {
                     tracing::warn!(%error, "a connection was not accepted");

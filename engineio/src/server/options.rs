@@ -87,7 +87,10 @@ pub type AllowRequest = Arc<dyn Fn(&http::request::Parts) -> Result<(), String> 
 pub struct Options {
     /// The path that belongs to the service, with everything below it. Default `/socket.io`.
     pub path: String,
-    /// Which pages of other origins may use the service. Default none: no CORS headers.
+    /// Which pages of other origins may use the service. Default none: no CORS headers, and a session is opened only for
+    /// requests without an `Origin` and for pages of the service's own origin, the host in `Host`. The rules of browsers
+    /// do not stop a WebSocket, so without this a page of any site could open one with its visitor's cookies.
+    /// A server for all the world says so with [`Cors::any`].
     pub cors: Option<Cors>,
     /// The cookie of a polling handshake. Default none.
     pub cookie: Option<Cookie>,

@@ -1,6 +1,6 @@
 //! HTTP long-polling: GET waits for packets, POST brings them (Engine.IO protocol 4, "HTTP long-polling").
 
-use std::{future::poll_fn, sync::Arc, task::Poll, time::Duration};
+use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use http::{
@@ -10,8 +10,12 @@ use http::{
 use http_body_util::BodyExt;
 use hyper::body::Body as HttpBody;
 
-use super::headers::{Body, empty, ok, packets, refusal};
+use super::{
+    clock::now,
+    headers::{Body, empty, ok, packets, refusal},
+};
 use crate::{
+    config::after,
     engine::{Action, CloseReason, Input, RequestError, payload},
     hub::{Peer, PollAnswer, Waiting},
 };
@@ -161,7 +165,8 @@ where
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let mut bytes = Vec::with_capacity(length);
-    let mut deadline = tokio::time::Instant::now() + config.body_timeout;
+    let progress_until = || after(now(), config.body_timeout).into();
+    let mut deadline = progress_until();
     let mut milestone = MIN_PROGRESS;
     loop {
         let frame = tokio::time::timeout_at(deadline, body.frame());
@@ -178,7 +183,7 @@ where
         bytes.extend_from_slice(data);
         if bytes.len() >= milestone {
             milestone = bytes.len() + MIN_PROGRESS;
-            deadline = tokio::time::Instant::now() + config.body_timeout.max(Duration::from_millis(1));
+            deadline = progress_until();
         }
     }
 }

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::SET_COOKI
 use hyper::body::{Body as HttpBody, Incoming};
 
 use super::{
-    cors::is_preflight,
+    cors::{Cors, is_preflight},
     headers::{Body, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
     options::Options,
     polling,
@@ -16,7 +16,7 @@ use super::{
 use crate::{
     config::Config,
     engine::{Action, Input, Query, RequestError, Transport, handshake},
-    hub::{Application, Encoded, Peer, Peers, Runtime, Server},
+    hub::{Application, Encoded, Peer, Peers, Runtime, Server, close_all},
     sid::Sid,
 };
 
@@ -53,11 +53,12 @@ impl Server {
         self.service_with(Options::default())
     }
 
-    /// The service for this server.
+    /// The service for this server. All services of a server share its sessions.
     #[must_use]
     pub fn service_with(&self, options: Options) -> Service {
         let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
-        Service::new(Arc::new(self.clone()), config, runtime, options)
+        let (application, peers) = (Arc::new(self.clone()), Arc::clone(self.peers()));
+        Service(Arc::new(Inner { application, config, runtime, options, peers }))
     }
 }
 
@@ -92,14 +93,9 @@ impl Service {
         self.len() == 0
     }
 
-    /// Closes all sessions: sockets leave with "server shutting down", and the official clients come back as
-    /// soon as there is a server again.
+    /// Closes all sessions of the application, as [`Server::close`] does.
     pub fn close(&self) {
-        self.0.application.closing();
-        let peers: Vec<_> = self.0.peers.iter().map(|entry| Arc::clone(entry.value())).collect();
-        for peer in peers {
-            peer.close();
-        }
+        close_all(&*self.0.application, &self.0.peers);
     }
 
     /// Answers a request. The request's extensions may hold a [`RemoteAddr`](crate::hub::RemoteAddr).
@@ -180,7 +176,8 @@ impl Service {
             return Err(RequestError::BadRequest);
         }
         let options = &self.0.options;
-        if options.cors.as_ref().is_some_and(|cors| !cors.admits(&parts.headers)) {
+        let admits = |cors: &Cors| cors.admits(&parts.headers);
+        if !options.cors.as_ref().map_or_else(|| Cors::admits_by_default(&parts.headers), admits) {
             return Err(RequestError::Forbidden("Forbidden".into()));
         }
         match &options.allow_request {

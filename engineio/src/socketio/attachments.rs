@@ -9,7 +9,7 @@ use serde::{
 };
 
 use super::packet::Packet;
-use crate::config::Config;
+use crate::config::{Config, after};
 
 /// Bytes in an event's arguments, anywhere inside them.
 ///
@@ -149,7 +149,7 @@ impl Assembly {
             wanted: packet.attachments,
             attachments: Vec::with_capacity(packet.attachments),
             length: 0,
-            until: now + config.attachment_timeout,
+            until: after(now, config.attachment_timeout),
         }));
     }
 
@@ -181,7 +181,7 @@ impl Assembly {
             return Err(AssemblyError::TooLong { limit: config.max_payload });
         }
         waiting.attachments.push(bytes);
-        waiting.until = now + config.attachment_timeout;
+        waiting.until = after(now, config.attachment_timeout);
         if waiting.attachments.len() < waiting.wanted {
             return Ok(None);
         }

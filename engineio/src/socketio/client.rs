@@ -20,7 +20,7 @@ use super::{
     attachments::{Assembly, AssemblyError},
     packet::{DecodeError, Packet, PacketType},
 };
-use crate::config::Config;
+use crate::config::{Config, after};
 
 /// What a client did that ends its connection.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -90,7 +90,7 @@ impl Client {
         Self {
             namespaces: Vec::new(),
             assembly: Assembly::default(),
-            connect_until: Some(now + config.connect_timeout),
+            connect_until: Some(after(now, config.connect_timeout)),
         }
     }
 

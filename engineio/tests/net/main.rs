@@ -6,4 +6,5 @@
 
 mod client;
 mod polling;
+mod stopping;
 mod websocket;

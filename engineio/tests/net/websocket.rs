@@ -2,6 +2,11 @@ use std::time::Duration;
 
 use engineio::{Ack, Config, Data, Payload, Server, Socket};
 
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+};
+
 use crate::client::{Client, Frame, frame, serve, upgrade_request};
 
 fn echo_server(config: Config) -> Server {
@@ -188,4 +193,28 @@ async fn a_connection_that_is_reset_leaves_nothing_behind() {
         drop(Client::connect(&address).await);
     }
     until(|| io.of("/").is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_page_of_another_origin_opens_nothing_unless_the_server_says_so() {
+    let address = serve(Server::new()).await;
+    let own = format!("http://{address}");
+    for (origin, websocket, polling) in
+        [("http://evil.example", "400", "403"), ("null", "400", "403"), (&*own, "101", "200")]
+    {
+        let host = format!("Host: {address}\r\nOrigin: {origin}");
+        let upgrade = String::from_utf8(upgrade_request()).unwrap().replace("Host: x", &host);
+        assert_eq!(status_of(&address, &upgrade).await, websocket, "{origin}");
+        let poll = format!("GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\n{host}\r\n\r\n");
+        assert_eq!(status_of(&address, &poll).await, polling, "{origin}");
+    }
+}
+
+/// Sends a request and answers the status of the response.
+async fn status_of(address: &str, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    String::from_utf8_lossy(&head[9..]).into_owned()
 }

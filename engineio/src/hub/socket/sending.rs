@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{AckTable, Inner, Phase, Socket};
 use crate::{
+    config::after,
     hub::{
         ack_future::{AckFuture, Debtor},
         args::Payload,
@@ -67,7 +68,7 @@ impl Socket {
             Ok(packet) => packet,
             Err(error) => return AckFuture::failed(AckError::Invalid(error.to_string())),
         };
-        match self.expect_ack(id, self.0.peer.runtime().now() + timeout) {
+        match self.expect_ack(id, after(self.0.peer.runtime().now(), timeout)) {
             Ok(future) => {
                 self.send(packet, false);
                 future
