@@ -19,6 +19,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 
+use super::{http_stream::HttpStream, websocket::is_upgrade};
 use crate::hub::{RemoteAddr, Server};
 
 /// The time a client has to send a complete request head.
@@ -84,8 +85,13 @@ pub async fn serve_connection_until<S, B>(
 {
     // Small packets are all there is, and each is written whole.
     let _ = stream.set_nodelay(true);
+    let stream = HttpStream::new(stream);
+    let hold_back = stream.hold_back();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(RemoteAddr(remote));
+        if is_upgrade(request.headers()) {
+            request.extensions_mut().insert(hold_back.clone());
+        }
         service.call(request)
     });
     let mut connection = pin!(
