@@ -20,6 +20,8 @@ pub(super) struct Fragments {
     payload: u64,
     /// Frames of the present message.
     count: usize,
+    /// The longest payload of a frame so far.
+    largest: u64,
 }
 
 impl Fragments {
@@ -40,6 +42,16 @@ impl Fragments {
             }
         }
         true
+    }
+
+    /// Whether the bytes so far end where a message does.
+    pub(super) fn at_boundary(&self) -> bool {
+        self.have == 0 && self.payload == 0 && self.count == 0
+    }
+
+    /// The length of the longest payload of a frame so far.
+    pub(super) fn largest(&self) -> u64 {
+        self.largest
     }
 
     /// How long the present header is, as far as its bytes tell.
@@ -64,6 +76,7 @@ impl Fragments {
             127 => self.header[2..10].iter().fold(0, |length, &byte| length << 8 | u64::from(byte)),
             short => u64::from(short),
         };
+        self.largest = self.largest.max(self.payload);
         // Control frames may stand between the frames of a message and do not belong to it.
         if self.header[0] & CONTROL != 0 {
             return true;

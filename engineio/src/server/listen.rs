@@ -22,7 +22,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{options::Options, service::Service};
+use super::{http_stream::HttpStream, options::Options, service::Service, websocket::is_upgrade};
 use crate::hub::{RemoteAddr, Server};
 
 /// The time a client has to send a complete request head.
@@ -132,8 +132,13 @@ pub async fn serve_connection_until<S, B>(
 {
     // Small packets are all there is, and each is written whole.
     let _ = stream.set_nodelay(true);
+    let stream = HttpStream::new(stream);
+    let hold_back = stream.hold_back();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(RemoteAddr(remote));
+        if is_upgrade(request.headers()) {
+            request.extensions_mut().insert(hold_back.clone());
+        }
         service.call(request)
     });
     let mut connection = pin!(

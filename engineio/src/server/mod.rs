@@ -2,9 +2,11 @@
 
 mod client_bundle;
 mod clock;
+mod codec;
 mod cors;
 mod fragments;
 mod headers;
+mod http_stream;
 mod listen;
 mod options;
 mod polling;

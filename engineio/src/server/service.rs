@@ -3,12 +3,18 @@
 use std::{convert::Infallible, fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::SET_COOKIE, request::Parts};
-use hyper::body::{Body as HttpBody, Incoming};
+use http::{
+    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::SET_COOKIE, request::Parts,
+};
+use hyper::{
+    body::{Body as HttpBody, Incoming},
+    upgrade::OnUpgrade,
+};
 
 use super::{
     cors::{Cors, is_preflight},
-    headers::{Body, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
+    headers::{Body, detach, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
+    http_stream::HoldBack,
     options::Options,
     polling,
     websocket::{Connection, is_upgrade, switching_protocols},
@@ -16,7 +22,7 @@ use super::{
 use crate::{
     config::Config,
     engine::{Action, Input, Query, RequestError, Transport, handshake},
-    hub::{Application, Encoded, Peer, Peers, Runtime, Server, close_all},
+    hub::{Application, Encoded, Outbox, Peer, Peers, Runtime, Server, close_all},
     sid::Sid,
 };
 
@@ -99,7 +105,7 @@ impl Service {
     }
 
     /// Answers a request. The request's extensions may hold a [`RemoteAddr`](crate::hub::RemoteAddr).
-    pub async fn handle<B>(&self, mut request: Request<B>) -> Response<Body>
+    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -115,20 +121,24 @@ impl Service {
             }
             return response;
         }
-        let upgraded = is_upgrade(request.headers()).then(|| hyper::upgrade::on(&mut request));
-        let (parts, body) = request.into_parts();
-        let wanted = self.verify(&parts, upgraded.is_some());
-        let mut response = match (wanted, upgraded) {
-            (Ok(wanted), Some(upgraded)) => self.websocket(wanted, &parts, upgraded),
-            (Ok(wanted), None) => self.polling(wanted, &parts, body).await,
-            (Err(error), Some(_)) => upgrade_refusal(&error),
-            (Err(error), None) => refusal(&error),
-        };
-        if let Some(cors) = cors {
-            cors.decorate(&parts.headers, response.headers_mut());
+        if is_upgrade(request.headers()) {
+            return self.websocket(request);
         }
-        tame_internet_explorer(&parts.headers, response.headers_mut());
+        let (mut parts, body) = request.into_parts();
+        let mut response = match self.verify(&parts, false) {
+            Ok(wanted) => self.polling(wanted, &mut parts, body).await,
+            Err(error) => refusal(&error),
+        };
+        self.finish(&parts.headers, &mut response);
         response
+    }
+
+    /// Adds the headers that every answer has.
+    fn finish(&self, request: &HeaderMap, response: &mut Response<Body>) {
+        if let Some(cors) = &self.0.options.cors {
+            cors.decorate(request, response.headers_mut());
+        }
+        tame_internet_explorer(request, response.headers_mut());
     }
 
     /// Answers a request for a file of the client library.
@@ -190,11 +200,16 @@ impl Service {
         self.0.peers.get(sid).map(|entry| Arc::clone(entry.value()))
     }
 
-    /// Opens a session: the open packet is the first thing in its queue.
-    fn open(&self, transport: Transport, parts: &Parts) -> Arc<Peer> {
+    /// Opens a session: the open packet is the first thing in its queue, after what a WebSocket may have to send
+    /// before it.
+    fn open(&self, transport: Transport, parts: &mut Parts, first: Option<Bytes>) -> Arc<Peer> {
+        detach(&mut parts.headers);
         let inner = &self.0;
         let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
         let peer = Peer::new(runtime.fresh_sid(), transport, config, runtime, &inner.peers);
+        if let Some(first) = first {
+            peer.outbox().push_control(first);
+        }
         let open = handshake::open_packet(peer.sid(), transport, &inner.config);
         peer.send(Encoded::text(|out| out.extend_from_slice(open.as_bytes())), false);
         inner.peers.insert(*peer.sid(), Arc::clone(&peer));
@@ -202,7 +217,7 @@ impl Service {
         peer
     }
 
-    async fn polling<B>(&self, wanted: Wanted, parts: &Parts, body: B) -> Response<Body>
+    async fn polling<B>(&self, wanted: Wanted, parts: &mut Parts, body: B) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -214,8 +229,8 @@ impl Service {
         }
     }
 
-    fn open_polling(&self, transport: Transport, parts: &Parts) -> Response<Body> {
-        let peer = self.open(transport, parts);
+    fn open_polling(&self, transport: Transport, parts: &mut Parts) -> Response<Body> {
+        let peer = self.open(transport, parts, None);
         let mut response = packets(peer.outbox().take_payload(&self.0.config).unwrap_or_default());
         if let Some(cookie) = &self.0.options.cookie
             && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
@@ -225,47 +240,62 @@ impl Service {
         response
     }
 
-    fn websocket(
-        &self,
-        wanted: Wanted,
-        parts: &Parts,
-        upgraded: hyper::upgrade::OnUpgrade,
-    ) -> Response<Body> {
-        let Some(response) = switching_protocols(&parts.headers) else {
-            return upgrade_refusal(&RequestError::BadRequest);
+    /// Answers a request for a WebSocket, which begins once hyper has let go of the connection.
+    fn websocket<B>(&self, mut request: Request<B>) -> Response<Body> {
+        let upgraded = hyper::upgrade::on(&mut request);
+        let (parts, _) = request.into_parts();
+        let wanted = self.verify(&parts, true);
+        let opened = wanted.and_then(|wanted| {
+            let response = switching_protocols(&parts.headers).ok_or(RequestError::BadRequest)?;
+            Ok((wanted, response))
+        });
+        let (mut response, wanted) = match opened {
+            Ok((wanted, response)) => (response, Some(wanted)),
+            Err(error) => (upgrade_refusal(&error), None),
         };
-        let (service, parts) = (self.clone(), parts.clone());
+        self.finish(&parts.headers, &mut response);
+        match wanted {
+            Some(Wanted::NewSession(transport)) => self.begin(transport, Box::new(parts), upgraded),
+            Some(Wanted::Session(peer)) => self.0.runtime.spawn(Box::pin(switch(peer, upgraded))),
+            None => {}
+        }
+        response
+    }
+
+    /// Opens a session on a WebSocket.
+    fn begin(&self, transport: Transport, mut parts: Box<Parts>, upgraded: OnUpgrade) {
+        if let Some(hold_back) = parts.extensions.remove::<HoldBack>() {
+            hold_back.ask();
+        }
+        let service = self.clone();
         self.0.runtime.spawn(Box::pin(async move {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
-            let connection = Connection::new(upgraded, &service.0.config).await;
-            match wanted {
-                Wanted::NewSession(transport) => {
-                    let peer = service.open(transport, &parts);
-                    drop((service, parts));
-                    connection.run(&peer).await;
-                }
-                Wanted::Session(peer) => {
-                    drop((service, parts));
-                    upgrade(connection, &peer).await;
-                }
-            }
+            let (connection, first) = Connection::new(upgraded, &service.0.config);
+            let peer = service.open(transport, &mut parts, first);
+            drop((service, parts));
+            connection.run(&peer).await;
         }));
-        response
     }
 }
 
-async fn upgrade(mut connection: Connection, peer: &Arc<Peer>) {
-    if !connection.upgrade(peer).await {
-        return connection.dismiss().await;
+/// Upgrades a session from polling to a WebSocket.
+async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade) {
+    let Ok(upgraded) = upgraded.await else { return };
+    // The answer was not held back, as the client speaks next.
+    let (mut connection, _) = Connection::new(upgraded, peer.config());
+    let outbox = Box::new(Outbox::default());
+    if !connection.upgrade(&peer, &outbox).await {
+        return connection.dismiss(&outbox).await;
     }
+    drop(outbox);
     if peer.is_closing() {
         // The application closed the session while the upgrade was going on.
         if let Action::Close(_) = peer.feed(Input::Close { pending: false }) {
             tracing::debug!("closing a session right after its upgrade");
         }
     }
-    connection.run(peer).await;
+    connection.run(&peer).await;
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {

@@ -7,14 +7,15 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf},
+    io::{AsyncRead, AsyncWrite, Interest, ReadBuf, ReadHalf, WriteHalf},
     net::TcpStream,
 };
 
+use super::http_stream::HttpStream;
 use crate::hub::Outbox;
 
 /// The reading side.
@@ -31,39 +32,76 @@ pub(super) enum Writer {
     Other(WriteHalf<TokioIo<Upgraded>>),
 }
 
-/// Takes the stream back from hyper, with what hyper has read of it already.
-pub(super) fn split(upgraded: Upgraded) -> (Reader, Writer, Bytes) {
-    match upgraded.downcast::<TokioIo<TcpStream>>() {
+/// A stream taken back from hyper.
+pub(super) struct Taken {
+    pub(super) reader: Reader,
+    pub(super) writer: Writer,
+    /// What hyper has read ahead.
+    pub(super) unread: Bytes,
+    /// An answer that hyper was kept from writing: it goes out first.
+    pub(super) held: Vec<u8>,
+}
+
+/// Takes the stream back from hyper.
+pub(super) fn take_back(upgraded: Upgraded) -> Taken {
+    let upgraded = match upgraded.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
-            // Even empty, hyper's buffer would pin several kilobytes: it is copied and dropped.
-            let rest = Bytes::copy_from_slice(&parts.read_buf);
-            let stream = Arc::new(parts.io.into_inner());
-            (Reader::Tcp(Arc::clone(&stream)), Writer::Tcp(stream), rest)
+            let (stream, held) = parts.io.into_inner().into_parts();
+            return Taken::tcp(stream, &parts.read_buf, held);
         }
+        Err(upgraded) => upgraded,
+    };
+    match upgraded.downcast::<TokioIo<TcpStream>>() {
+        Ok(parts) => Taken::tcp(parts.io.into_inner(), &parts.read_buf, Vec::new()),
         Err(upgraded) => {
-            let (read, write) = tokio::io::split(TokioIo::new(upgraded));
-            (Reader::Other(read), Writer::Other(write), Bytes::new())
+            let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
+            let (reader, writer) = (Reader::Other(reader), Writer::Other(writer));
+            Taken { reader, writer, unread: Bytes::new(), held: Vec::new() }
         }
     }
 }
 
+impl Taken {
+    fn tcp(stream: TcpStream, unread: &[u8], held: Vec<u8>) -> Self {
+        let stream = Arc::new(stream);
+        let (reader, writer) = (Reader::Tcp(Arc::clone(&stream)), Writer::Tcp(stream));
+        // Even empty, hyper's buffer would pin several kilobytes: it is copied and dropped.
+        Self { reader, writer, unread: Bytes::copy_from_slice(unread), held }
+    }
+}
+
 impl Reader {
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+    /// Reads into `space` and answers how many bytes came; none at the end of the stream.
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
             Reader::Tcp(stream) => loop {
                 ready!(stream.poll_read_ready(cx))?;
-                match stream.try_read(buf.initialize_unfilled()) {
-                    Ok(read) => {
-                        buf.advance(read);
-                        return Poll::Ready(Ok(()));
-                    }
+                match try_read(stream, space) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    Err(error) => return Poll::Ready(Err(error)),
+                    result => return Poll::Ready(result),
                 }
             },
-            Reader::Other(stream) => Pin::new(stream).poll_read(cx, buf),
+            Reader::Other(stream) => {
+                let mut buf = ReadBuf::new(space);
+                ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
+                Poll::Ready(Ok(buf.filled().len()))
+            }
         }
     }
+}
+
+/// Reads what is there. A read that does not fill `space` has emptied the socket, which spares the next one that would
+/// say so: tokio is told in the way it understands.
+fn try_read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
+    let mut result = Err(io::ErrorKind::WouldBlock.into());
+    let _ = stream.try_io(Interest::READABLE, || {
+        result = stream.try_read(space);
+        match result {
+            Ok(read) if read == 0 || read == space.len() => Ok(()),
+            _ => Err(io::Error::from(io::ErrorKind::WouldBlock)),
+        }
+    });
+    result
 }
 
 /// Writes what waits, straight to the socket.
@@ -124,26 +162,5 @@ fn poll_write(
         Poll::Ready(Ok(0)) => Err(Some(io::ErrorKind::WriteZero.into())),
         Poll::Ready(Ok(written)) => Ok(written),
         Poll::Ready(Err(error)) => Err(Some(error)),
-    }
-}
-
-/// Bytes read before the WebSocket took over, then the stream.
-pub(super) struct Source {
-    pub(super) first: Bytes,
-    pub(super) reader: Reader,
-}
-
-impl Source {
-    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.first.is_empty() {
-            return self.reader.poll_read(cx, buf);
-        }
-        let length = self.first.len().min(buf.remaining());
-        buf.put_slice(&self.first[..length]);
-        self.first.advance(length);
-        if self.first.is_empty() {
-            self.first = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
     }
 }

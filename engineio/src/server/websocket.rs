@@ -1,13 +1,12 @@
 //! A session over WebSocket, from the start or after an upgrade.
 //!
-//! tungstenite reads frames and answers control frames; everything that is written goes through the session's
+//! tungstenite reads frames and answers control frames (`codec.rs`); everything that is written goes through the session's
 //! outbox as complete frames, so that a pong can never land inside another frame. Whoever sends something
 //! writes it straight to the socket; the connection's task writes only what the socket did not take at once.
 
 use std::{
     future::poll_fn,
     io,
-    pin::Pin,
     sync::{Arc, Weak},
     task::{Context, Poll, ready},
     time::Duration,
@@ -15,26 +14,18 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use futures_util::{Sink, Stream};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
 use hyper::upgrade::Upgraded;
 use sha1::{Digest, Sha1};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        Error, Message,
-        protocol::{Role, WebSocketConfig, frame::coding::CloseCode},
-    },
-};
+use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};
 
 use super::{
-    fragments::Fragments,
+    codec::{Codec, Scratch},
     headers::Body,
-    stream::{Source, Writer, split, try_flush},
+    stream::{Reader, Taken, Writer, take_back, try_flush},
 };
 use crate::{
     config::Config,
@@ -44,8 +35,6 @@ use crate::{
 
 /// Messages taken in before the connection's task lets others run.
 const MESSAGES_AT_ONCE: usize = 64;
-/// The size of tungstenite's read buffer, which each connection keeps.
-const READ_BUFFER: usize = 1_024;
 /// How long a closed connection may take to fetch what was sent before.
 const LINGER: Duration = Duration::from_secs(5);
 /// The value RFC 6455 (section 1.3) has the server append to the key.
@@ -81,62 +70,6 @@ fn accept(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize())
 }
 
-/// Where tungstenite's own frames go, pongs and answers to close frames.
-enum Controls {
-    /// The queue of a WebSocket that is not a session's transport yet.
-    Own(Arc<Outbox>),
-    Session(Arc<Peer>),
-}
-
-impl Controls {
-    fn outbox(&self) -> &Outbox {
-        match self {
-            Controls::Own(outbox) => outbox,
-            Controls::Session(peer) => peer.outbox(),
-        }
-    }
-}
-
-/// What tungstenite takes for the connection: it reads from the stream and writes to the outbox.
-struct Io {
-    source: Source,
-    controls: Controls,
-    fragments: Fragments,
-    max_fragments: usize,
-}
-
-impl AsyncRead for Io {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        let this = &mut *self;
-        let before = buf.filled().len();
-        ready!(this.source.poll_read(cx, buf))?;
-        if !this.fragments.admit(&buf.filled()[before..], this.max_fragments) {
-            let problem = "a message has too many frames";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::InvalidData, problem)));
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl AsyncWrite for Io {
-    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.controls.outbox().push_control(Bytes::copy_from_slice(buf));
-        Poll::Ready(Ok(buf.len()))
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-}
-
 /// Lets any thread write to the session's socket.
 ///
 /// It does not keep the socket open: a program may hold on to a session long after its connection.
@@ -163,33 +96,26 @@ impl Link for TaskLink {
 
 /// One WebSocket.
 pub(super) struct Connection {
-    websocket: WebSocketStream<Io>,
+    codec: Codec,
+    reader: Reader,
     writer: Writer,
+    /// Bytes read and not taken in.
+    unread: Bytes,
+    /// Whether the client has closed its side, or both.
+    is_over: bool,
 }
 
 impl Connection {
-    /// Takes over a stream that hyper has upgraded.
-    pub(super) async fn new(upgraded: Upgraded, config: &Config) -> Self {
-        let (reader, writer, first) = split(upgraded);
-        let settings = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(config.max_payload))
-            .max_frame_size(Some(config.max_payload));
-        let io = Io {
-            source: Source { first, reader },
-            controls: Controls::Own(Arc::default()),
-            fragments: Fragments::default(),
-            max_fragments: config.max_fragments,
-        };
-        let websocket = WebSocketStream::from_raw_socket(io, Role::Server, Some(settings)).await;
-        Self { websocket, writer }
+    /// Takes over a stream that hyper has upgraded; answers as well what must be written to it before anything else.
+    pub(super) fn new(upgraded: Upgraded, config: &Config) -> (Box<Self>, Option<Bytes>) {
+        let Taken { reader, writer, unread, held } = take_back(upgraded);
+        let connection = Self { codec: Codec::new(config), reader, writer, unread, is_over: false };
+        (Box::new(connection), (!held.is_empty()).then(|| held.into()))
     }
 
     /// Runs a session from its opening or its upgrade to its end.
-    pub(super) async fn run(mut self, peer: &Arc<Peer>) {
+    pub(super) async fn run(mut self: Box<Self>, peer: &Arc<Peer>) {
         let guard = LostOnDrop(peer);
-        self.websocket.get_mut().controls = Controls::Session(Arc::clone(peer));
         peer.attach(self.link());
         poll_fn(|cx| self.poll(peer, cx)).await;
         drop(guard);
@@ -214,18 +140,50 @@ impl Connection {
     /// Takes in what has arrived, in one turn; answers whether there may be more.
     fn read(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> bool {
         let _turn = Turn::begin(peer.runtime());
+        let mut scratch = Scratch::with(&std::mem::take(&mut self.unread));
+        let may_be_more = self.read_messages(peer, &mut scratch, cx);
+        self.unread = Bytes::copy_from_slice(scratch.unread());
+        may_be_more
+    }
+
+    fn read_messages(&mut self, peer: &Arc<Peer>, scratch: &mut Scratch, cx: &mut Context<'_>) -> bool {
         for _ in 0..MESSAGES_AT_ONCE {
             if peer.ended().is_some() || peer.is_behind() || !self.make_room(peer, cx) {
                 return false;
             }
-            match Pin::new(&mut self.websocket).poll_next(cx) {
-                Poll::Ready(Some(Ok(message))) => self.take_in(peer, &message, cx),
+            match self.poll_message(scratch, peer.outbox(), cx) {
+                Poll::Ready(Some(Ok(message))) => self.take_in(peer, &message, scratch),
                 Poll::Ready(Some(Err(error))) => fail(peer, &error),
-                Poll::Ready(None) => peer.lost(CloseReason::TransportClose),
+                Poll::Ready(None) => {
+                    // Nobody is left who could read a close frame.
+                    peer.outbox().finish(None);
+                    peer.lost(CloseReason::TransportClose);
+                }
                 Poll::Pending => return false,
             }
         }
         true
+    }
+
+    /// The next message, or `None` at the end of the stream; tungstenite's own frames go into `outbox`.
+    fn poll_message(
+        &mut self,
+        scratch: &mut Scratch,
+        outbox: &Outbox,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Message, Error>>> {
+        loop {
+            if let Some(message) = self.codec.next(scratch, outbox).transpose() {
+                return Poll::Ready(Some(message));
+            }
+            let read = ready!(self.reader.poll_read(cx, scratch.space()));
+            self.is_over = !matches!(read, Ok(1..));
+            match read {
+                Ok(0) => return Poll::Ready(None),
+                Ok(length) => scratch.filled(length),
+                Err(error) => return Poll::Ready(Some(Err(error.into()))),
+            }
+        }
     }
 
     /// Writes before reading on if the queue is long; answers false while the socket takes no more.
@@ -235,12 +193,13 @@ impl Connection {
 
     fn poll_flush(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
         if let Poll::Ready(Err(_)) = self.writer.poll_flush(peer.outbox(), cx) {
+            self.is_over = true;
             peer.lost(CloseReason::TransportError);
         }
         if peer.ended().is_some() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn take_in(&mut self, peer: &Arc<Peer>, message: &Message, cx: &mut Context<'_>) {
+    fn take_in(&mut self, peer: &Arc<Peer>, message: &Message, scratch: &mut Scratch) {
         match message {
             Message::Text(text) => match Packet::decode(text) {
                 Ok(packet) => {
@@ -256,7 +215,7 @@ impl Connection {
             }
             Message::Close(_) => {
                 // tungstenite's answer to the close frame is the last frame this connection writes.
-                let _ = Pin::new(&mut self.websocket).poll_flush(cx);
+                self.codec.answer_close(scratch, peer.outbox());
                 peer.outbox().finish(None);
                 peer.lost(CloseReason::TransportClose);
             }
@@ -265,30 +224,41 @@ impl Connection {
     }
 
     /// Goes through an upgrade of a polling session; answers whether this is the session's transport now.
-    pub(super) async fn upgrade(&mut self, peer: &Arc<Peer>) -> bool {
+    ///
+    /// What is written meanwhile goes through `outbox`, as the session's own still belongs to polling.
+    pub(super) async fn upgrade(&mut self, peer: &Arc<Peer>, outbox: &Outbox) -> bool {
         if peer.feed(Input::UpgradeOpened) == Action::Refuse {
             return false;
         }
         let guard = UpgradeLostOnDrop(peer);
-        let switched = poll_fn(|cx| self.poll_upgrade(peer, cx)).await;
+        let switched = poll_fn(|cx| self.poll_upgrade(peer, outbox, cx)).await;
         drop(guard);
         switched
     }
 
-    fn poll_upgrade(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<bool> {
-        let Controls::Own(outbox) = &self.websocket.get_ref().controls else {
-            return Poll::Ready(false);
-        };
-        let outbox = Arc::clone(outbox);
+    fn poll_upgrade(&mut self, peer: &Arc<Peer>, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<bool> {
         peer.wait(Waiting::Upgrade, cx.waker());
+        let mut scratch = Scratch::with(&std::mem::take(&mut self.unread));
+        let switched = self.probe(peer, outbox, &mut scratch, cx);
+        self.unread = Bytes::copy_from_slice(scratch.unread());
+        switched
+    }
+
+    fn probe(
+        &mut self,
+        peer: &Arc<Peer>,
+        outbox: &Outbox,
+        scratch: &mut Scratch,
+        cx: &mut Context<'_>,
+    ) -> Poll<bool> {
         loop {
             if !peer.is_upgrading() {
                 return Poll::Ready(false);
             }
-            if let Poll::Ready(Err(_)) = self.writer.poll_flush(&outbox, cx) {
+            if let Poll::Ready(Err(_)) = self.writer.poll_flush(outbox, cx) {
                 return Poll::Ready(false);
             }
-            let text = match ready!(Pin::new(&mut self.websocket).poll_next(cx)) {
+            let text = match ready!(self.poll_message(scratch, outbox, cx)) {
                 Some(Ok(Message::Text(text))) => text,
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
                 _ => return Poll::Ready(false),
@@ -304,30 +274,26 @@ impl Connection {
     }
 
     /// Closes a WebSocket that is no session's transport.
-    pub(super) async fn dismiss(mut self) {
-        let Controls::Own(outbox) = &self.websocket.get_ref().controls else { return };
-        let outbox = Arc::clone(outbox);
+    pub(super) async fn dismiss(mut self: Box<Self>, outbox: &Outbox) {
         outbox.finish(Some(crate::hub::CLOSE_FRAME));
-        self.linger(&outbox).await;
+        self.linger(outbox).await;
     }
 
     /// Writes what was sent before the end, then waits for the client to close: a connection that is closed
     /// with unread bytes in it is reset, and the client may lose what it has not read.
     async fn linger(&mut self, outbox: &Outbox) {
-        let _ = tokio::time::timeout(LINGER, async {
-            poll_fn(|cx| self.writer.poll_flush(outbox, cx)).await?;
-            poll_fn(|cx| self.writer.poll_shutdown(cx)).await?;
-            let mut scrap = [0; 512];
-            loop {
-                let mut buf = ReadBuf::new(&mut scrap);
-                let source = &mut self.websocket.get_mut().source;
-                poll_fn(|cx| source.poll_read(cx, &mut buf)).await?;
-                if buf.filled().is_empty() {
-                    return Ok::<(), io::Error>(());
-                }
-            }
-        })
-        .await;
+        if !self.is_over {
+            // In a box, as the connection's task would otherwise be larger from its beginning.
+            let _ = Box::pin(tokio::time::timeout(LINGER, self.fetched(outbox))).await;
+        }
+    }
+
+    async fn fetched(&mut self, outbox: &Outbox) -> io::Result<()> {
+        poll_fn(|cx| self.writer.poll_flush(outbox, cx)).await?;
+        poll_fn(|cx| self.writer.poll_shutdown(cx)).await?;
+        let mut read = |cx: &mut Context<'_>| self.reader.poll_read(cx, Scratch::with(&[]).space());
+        while poll_fn(&mut read).await? > 0 {}
+        Ok(())
     }
 }
 
