@@ -1,19 +1,28 @@
 //! The rooms of one process.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use dashmap::DashMap;
 use parking_lot::RwLock;
 
 use crate::{
-    hub::{Adapter, Room, Socket, Target},
+    hub::{Adapter, Encoded, Peer, Room, Socket, Target},
     sid::Sid,
 };
+
+/// A socket, and what is needed of it to send to it: so a broadcast does not touch the socket itself.
+struct Member {
+    socket: Socket,
+    peer: Arc<Peer>,
+}
 
 /// Sockets in a dense list, which a broadcast walks, with an index for removal.
 #[derive(Default)]
 struct Members {
-    list: Vec<Socket>,
+    list: Vec<Member>,
     index: HashMap<Sid, usize>,
 }
 
@@ -21,7 +30,7 @@ impl Members {
     fn insert(&mut self, socket: &Socket) {
         let list = &mut self.list;
         self.index.entry(*socket.id()).or_insert_with(|| {
-            list.push(socket.clone());
+            list.push(Member { socket: socket.clone(), peer: Arc::clone(socket.peer()) });
             list.len() - 1
         });
     }
@@ -30,7 +39,7 @@ impl Members {
         let Some(at) = self.index.remove(id) else { return };
         self.list.swap_remove(at);
         if let Some(moved) = self.list.get(at) {
-            self.index.insert(*moved.id(), at);
+            self.index.insert(*moved.socket.id(), at);
         }
         if self.list.len() * 4 < self.list.capacity() {
             self.list.shrink_to(self.list.len() * 2);
@@ -39,7 +48,17 @@ impl Members {
     }
 
     fn get(&self, id: &Sid) -> Option<&Socket> {
-        self.index.get(id).and_then(|&at| self.list.get(at))
+        self.index.get(id).and_then(|&at| self.list.get(at)).map(|member| &member.socket)
+    }
+
+    fn send(&self, packet: &Encoded, volatile: bool) {
+        for member in &self.list {
+            member.peer.send(packet.clone(), volatile);
+        }
+    }
+
+    fn for_each(&self, visit: &mut dyn FnMut(&Socket)) {
+        self.list.iter().for_each(|member| visit(&member.socket));
     }
 }
 
@@ -66,7 +85,7 @@ impl MemoryAdapter {
             visit(owner);
         }
         if let Some(members) = self.rooms.get(room) {
-            members.list.iter().for_each(visit);
+            members.for_each(visit);
         }
     }
 
@@ -123,7 +142,7 @@ impl Adapter for MemoryAdapter {
             }
         };
         match &target.rooms[..] {
-            [] => self.all.read().list.iter().for_each(visit),
+            [] => self.all.read().for_each(&mut visit),
             [room] => self.for_each_in(room, &mut visit),
             rooms => {
                 let mut seen = HashSet::new();
@@ -135,6 +154,21 @@ impl Adapter for MemoryAdapter {
                     });
                 }
             }
+        }
+    }
+
+    fn broadcast(&self, target: &Target, packet: &Encoded, volatile: bool) {
+        match (&target.rooms[..], &target.except[..]) {
+            // A room of many members; that of a socket's own id has one.
+            ([room], []) if Sid::parse(room).is_none() => {
+                if let Some(members) = self.rooms.get(room) {
+                    members.send(packet, volatile);
+                }
+            }
+            ([], []) => self.all.read().send(packet, volatile),
+            _ => self.for_each(target, &mut |socket| {
+                socket.peer().send(packet.clone(), volatile);
+            }),
         }
     }
 

@@ -1,6 +1,10 @@
 //! What runs on top of a session, and what carries it.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    io::{self, IoSlice},
+    sync::Arc,
+    time::Instant,
+};
 
 use super::peer::Peer;
 use crate::engine::{CloseReason, Data};
@@ -31,8 +35,12 @@ pub trait Application: Send + Sync + 'static {
     fn closing(&self) {}
 }
 
-/// The writing side of a session's WebSocket.
+/// The writing side of a session's WebSocket, for whoever has something to send.
 pub trait Link: Send + Sync {
-    /// Writes what waits in the outbox, as far as the socket takes it now.
-    fn flush(&self, peer: &Peer);
+    /// Writes the slices in order, as far as the socket takes them without waiting; answers how many bytes it took,
+    /// which is not none.
+    ///
+    /// # Errors
+    /// The socket takes nothing now, or never again. What is left is for the connection's task to write.
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize>;
 }

@@ -20,6 +20,7 @@ use super::{
     runtime::BoxFuture,
     server::Namespaces,
     socket::Socket,
+    turn,
 };
 use crate::{
     config::Config,
@@ -57,7 +58,7 @@ impl Connection {
 impl Receiver for Connection {
     fn message(&self, peer: &Arc<Peer>, data: Data<'_>) {
         let inner = &self.0;
-        let now = peer.runtime().now();
+        let now = turn::now(peer.runtime());
         match data {
             Data::Text(text) => {
                 let action = inner.state.lock().client.text(text, &inner.config, now);

@@ -12,7 +12,7 @@ const TEXT_FRAME: u8 = 0x81;
 const BINARY_FRAME: u8 = 0x82;
 
 /// A WebSocket close frame without a status code.
-pub const CLOSE_FRAME: Bytes = Bytes::from_static(&[0x88, 0]);
+pub const CLOSE_FRAME: &[u8] = &[0x88, 0];
 
 /// An Engine.IO packet, or a Socket.IO packet with its attachments, in the form of every transport.
 ///
@@ -70,6 +70,16 @@ impl Encoded {
         let mut buffer = Vec::with_capacity(MAX_HEADER + bytes.len());
         push_binary_frame(bytes, &mut buffer);
         Self::from_frames(buffer, 0, 1)
+    }
+
+    /// A complete WebSocket control frame, which exists on no other transport.
+    pub(super) fn control(frame: &[u8]) -> Self {
+        Self::from_frames(frame.to_vec(), 0, 0)
+    }
+
+    /// Whether this is a WebSocket control frame and no packet.
+    pub(super) fn is_control(&self) -> bool {
+        self.0.packets == 0
     }
 
     fn from_frames(buffer: Vec<u8>, start: usize, packets: usize) -> Self {

@@ -18,6 +18,7 @@ mod middleware;
 mod namespace;
 mod outbox;
 mod peer;
+mod queue;
 mod reason;
 mod round;
 mod runtime;

@@ -1,11 +1,19 @@
 //! What waits to be written to one connection.
 
-use std::{collections::VecDeque, io::IoSlice};
+use std::{
+    fmt,
+    io::{self, IoSlice},
+    sync::Arc,
+};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::encoded::Encoded;
+use super::{
+    application::Link,
+    encoded::{CLOSE_FRAME, Encoded},
+    queue::Queue,
+};
 use crate::{config::Config, engine::payload::SEPARATOR};
 
 /// What became of a packet that was to be sent.
@@ -21,40 +29,32 @@ pub enum Sent {
     Overflow,
 }
 
-#[derive(Debug)]
-enum Entry {
-    Packet(Encoded),
-    /// WebSocket control frames, which exist on no other transport.
-    Control(Bytes),
+/// The outgoing side of one connection: pushes come from anywhere, one writer takes out.
+///
+/// Frames cannot interleave, because the writer holds the lock from looking at the first bytes to noting how
+/// many the socket took.
+#[derive(Default)]
+pub struct Outbox {
+    state: Mutex<State>,
 }
 
-impl Entry {
-    fn frames(&self) -> &[u8] {
-        match self {
-            Entry::Packet(encoded) => encoded.frames(),
-            Entry::Control(frame) => frame,
-        }
-    }
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    entries: VecDeque<Entry>,
-    /// Bytes of the first entry that are written already.
-    written: usize,
-    bytes: usize,
-    controls: usize,
+#[derive(Default)]
+struct State {
+    queue: Queue,
+    /// The WebSocket, once there is one.
+    link: Option<Arc<dyn Link>>,
     writable: bool,
     closed: bool,
 }
 
-/// The queue of one connection: pushes come from anywhere, one writer takes out.
-///
-/// Frames cannot interleave, because the writer holds the lock from looking at the first bytes to noting how
-/// many the socket took.
-#[derive(Debug, Default)]
-pub struct Outbox {
-    queue: Mutex<Queue>,
+impl fmt::Debug for Outbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.state.lock();
+        f.debug_struct("Outbox")
+            .field("queue", &state.queue)
+            .field("closed", &state.closed)
+            .finish_non_exhaustive()
+    }
 }
 
 /// How a packet meets the bounds of the queue.
@@ -68,13 +68,6 @@ pub enum Admission {
     Always,
 }
 
-/// Pongs that wait to be written; a client that pings without reading costs no more than these.
-const MAX_CONTROLS: usize = 16;
-/// A queue that grew beyond this gives its memory back once it is empty.
-const KEPT_CAPACITY: usize = 64;
-/// The slices handed to one vectored write.
-const MAX_SLICES: usize = 64;
-
 impl Outbox {
     /// Adds a packet.
     ///
@@ -84,64 +77,80 @@ impl Outbox {
     /// # Errors
     /// The queue is full; the packet is given back.
     pub fn push(&self, packet: Encoded, admission: Admission, config: &Config) -> Result<Sent, Encoded> {
-        let mut queue = self.queue.lock();
-        if queue.closed {
+        let mut state = self.state.lock();
+        if state.closed {
             return Ok(Sent::Closed);
         }
-        let ready = queue.writable && queue.entries.is_empty();
+        let ready = state.writable && state.queue.is_empty();
         if admission == Admission::Volatile && !ready {
             return Ok(Sent::Dropped);
         }
-        if admission == Admission::Bounded && queue.is_full(packet.frames().len(), config) {
+        if admission == Admission::Bounded && state.queue.is_full(packet.frames().len(), config) {
             return Err(packet);
         }
-        queue.bytes += packet.frames().len();
-        queue.entries.push_back(Entry::Packet(packet));
+        state.queue.push(packet);
         Ok(Sent::Queued)
     }
 
     /// Adds a WebSocket control frame; past a small number the oldest is dropped.
-    pub fn push_control(&self, frame: Bytes) {
-        let mut queue = self.queue.lock();
-        if queue.closed {
-            return;
+    pub fn push_control(&self, frame: &[u8]) {
+        let mut state = self.state.lock();
+        if !state.closed {
+            state.queue.push_control(Encoded::control(frame));
         }
-        if queue.controls >= MAX_CONTROLS {
-            queue.drop_oldest_control();
-        }
-        queue.controls += 1;
-        queue.bytes += frame.len();
-        queue.entries.push_back(Entry::Control(frame));
     }
 
     /// Adds a last control frame and takes nothing more.
-    pub fn finish(&self, last: Option<Bytes>) {
-        let mut queue = self.queue.lock();
-        if queue.closed {
-            return;
-        }
-        queue.closed = true;
-        if let Some(frame) = last {
-            queue.bytes += frame.len();
-            queue.entries.push_back(Entry::Control(frame));
-        }
+    pub fn finish(&self, last: Option<&[u8]>) {
+        self.state.lock().finish(last);
+    }
+
+    /// Takes nothing more; a WebSocket ends with a close frame.
+    pub fn close(&self) {
+        let mut state = self.state.lock();
+        let last = state.link.is_some().then_some(CLOSE_FRAME);
+        state.finish(last);
+    }
+
+    /// Lets whoever sends something write to the WebSocket `link`.
+    pub fn attach(&self, link: Arc<dyn Link>) {
+        let mut state = self.state.lock();
+        state.link = Some(link);
+        state.writable = true;
+    }
+
+    /// Lets go of the WebSocket, so that a program that holds on to the session does not hold the socket open.
+    pub fn detach(&self) {
+        self.state.lock().link = None;
     }
 
     /// Tells whether a volatile packet has a chance: a poll is waiting, or there is a WebSocket.
     pub fn set_writable(&self, writable: bool) {
-        self.queue.lock().writable = writable;
+        self.state.lock().writable = writable;
     }
 
     /// Whether nothing waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.queue.lock().entries.is_empty()
+        self.state.lock().queue.is_empty()
     }
 
     /// The bytes that wait.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
-        self.queue.lock().bytes
+        self.state.lock().queue.bytes()
+    }
+
+    /// Writes what waits to the WebSocket, as far as it takes it now.
+    ///
+    /// # Errors
+    /// Something is left for the connection's task, or there is no WebSocket.
+    pub fn flush(&self) -> io::Result<()> {
+        let State { queue, link, .. } = &mut *self.state.lock();
+        match link {
+            Some(link) => queue.write_with(|slices| link.write(slices)),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
     }
 
     /// Lets `write` write the waiting frames until it has taken all or answers with an error.
@@ -150,113 +159,34 @@ impl Outbox {
     ///
     /// # Errors
     /// Those of `write`; what it took before stays taken.
-    pub fn write_with<E>(&self, mut write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>) -> Result<(), E> {
-        let mut queue = self.queue.lock();
-        while let Some(first) = queue.entries.front() {
-            let first = IoSlice::new(&first.frames()[queue.written..]);
-            let taken = if queue.entries.len() == 1 {
-                write(&[first])?
-            } else {
-                queue.write_joined(first, &mut write)?
-            };
-            queue.advance(taken);
-        }
-        if queue.entries.capacity() > KEPT_CAPACITY {
-            queue.entries.shrink_to(0);
-        }
-        Ok(())
+    pub fn write_with<E>(&self, write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>) -> Result<(), E> {
+        self.state.lock().queue.write_with(write)
     }
 
     /// Takes what one polling response may carry; `None` if nothing waits.
     #[must_use]
     pub fn take_payload(&self, config: &Config) -> Option<Bytes> {
-        let mut queue = self.queue.lock();
-        let first = queue.pop_packet()?;
-        let (mut packets, mut bytes) = (first.packets(), first.payload().len());
-        let fits = |packets: usize, bytes: usize| {
-            packets <= config.max_packets_per_poll && bytes <= config.max_payload
-        };
-        let mut all = vec![first];
-        while let Some(Entry::Packet(next)) = queue.entries.front() {
-            packets += next.packets();
-            bytes += 1 + next.payload().len();
-            if !fits(packets, bytes) {
-                break;
-            }
-            all.extend(queue.pop_packet());
-        }
-        drop(queue);
-        if let [only] = &all[..] {
+        let packets = self.state.lock().queue.take_packets(config);
+        if let [only] = &packets[..] {
             return Some(only.payload().clone());
         }
-        let mut out = Vec::with_capacity(bytes);
-        for packet in &all {
+        let mut out = Vec::with_capacity(packets.iter().map(|packet| 1 + packet.payload().len()).sum());
+        for packet in &packets {
             if !out.is_empty() {
                 out.push(SEPARATOR as u8);
             }
             out.extend_from_slice(packet.payload());
         }
-        Some(out.into())
+        (!packets.is_empty()).then(|| out.into())
     }
 }
 
-impl Queue {
-    fn is_full(&self, another: usize, config: &Config) -> bool {
-        let Some(first) = self.entries.front() else { return false };
-        let behind = self.bytes.saturating_sub(first.frames().len() - self.written);
-        behind + another > config.max_queued_bytes || self.entries.len() >= config.max_queued_packets
-    }
-
-    /// Writes what waits in one call, as far as one call can.
-    fn write_joined<E>(
-        &self,
-        first: IoSlice<'_>,
-        write: &mut impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>,
-    ) -> Result<usize, E> {
-        let mut slices = [first; MAX_SLICES];
-        let mut used = 1;
-        for (slot, entry) in slices[1..].iter_mut().zip(self.entries.iter().skip(1)) {
-            *slot = IoSlice::new(entry.frames());
-            used += 1;
-        }
-        write(&slices[..used])
-    }
-
-    /// Drops the first control frame of which nothing is written yet.
-    fn drop_oldest_control(&mut self) {
-        let begun = usize::from(self.written > 0);
-        let is_control = |entry: &Entry| matches!(entry, Entry::Control(_));
-        if let Some(at) = self.entries.iter().skip(begun).position(is_control)
-            && let Some(entry) = self.entries.remove(begun + at)
+impl State {
+    fn finish(&mut self, last: Option<&[u8]>) {
+        if !std::mem::replace(&mut self.closed, true)
+            && let Some(frame) = last
         {
-            self.bytes -= entry.frames().len();
-            self.controls -= 1;
-        }
-    }
-
-    fn advance(&mut self, mut taken: usize) {
-        self.bytes = self.bytes.saturating_sub(taken);
-        while let Some(entry) = self.entries.front() {
-            let rest = entry.frames().len() - self.written;
-            if taken < rest {
-                self.written += taken;
-                return;
-            }
-            taken -= rest;
-            self.written = 0;
-            self.controls -= usize::from(matches!(entry, Entry::Control(_)) && self.controls > 0);
-            self.entries.pop_front();
-        }
-    }
-
-    fn pop_packet(&mut self) -> Option<Encoded> {
-        match self.entries.pop_front()? {
-            Entry::Packet(packet) => {
-                self.bytes = self.bytes.saturating_sub(packet.frames().len());
-                Some(packet)
-            }
-            // A control frame belongs to a WebSocket that is gone.
-            Entry::Control(_) => None,
+            self.queue.push(Encoded::control(frame));
         }
     }
 }
@@ -351,7 +281,7 @@ mod tests {
     fn a_ping_flood_keeps_few_pongs_and_those_are_the_latest() {
         let (outbox, _) = outbox(&["4a"]);
         for number in 0..100 {
-            outbox.push_control(Bytes::copy_from_slice(&[0x8a, 1, number]));
+            outbox.push_control(&[0x8a, 1, number]);
         }
         let mut out = Vec::new();
         let drained: Result<(), ()> = outbox.write_with(|slices| {
@@ -367,12 +297,12 @@ mod tests {
     #[test]
     fn a_pong_that_is_half_written_is_not_dropped() {
         let outbox = Outbox::default();
-        outbox.push_control(Bytes::from_static(b"\x8a\x01a"));
+        outbox.push_control(b"\x8a\x01a");
         let mut first = true;
         let blocked = outbox.write_with(|_| if std::mem::take(&mut first) { Ok(1) } else { Err(()) });
         assert_eq!(blocked, Err(()));
         for _ in 0..100 {
-            outbox.push_control(Bytes::from_static(b"\x8a\x01b"));
+            outbox.push_control(b"\x8a\x01b");
         }
         let mut out = Vec::new();
         let drained: Result<(), ()> = outbox.write_with(|slices| {
@@ -386,7 +316,7 @@ mod tests {
     #[test]
     fn a_finished_queue_takes_nothing_more() {
         let (outbox, config) = outbox(&["4a"]);
-        outbox.finish(Some(Bytes::from_static(b"\x88\0")));
+        outbox.finish(Some(b"\x88\0"));
         assert_eq!(push(&outbox, "4b", Admission::Bounded, &config), Sent::Closed);
         assert_eq!(outbox.queued_bytes(), 6);
     }

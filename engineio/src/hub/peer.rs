@@ -17,7 +17,7 @@ use parking_lot::Mutex;
 use super::{
     application::{Application, Link, Receiver},
     backlog::Backlog,
-    encoded::{CLOSE_FRAME, Encoded},
+    encoded::Encoded,
     outbox::{Admission, Outbox, Sent},
     runtime::{Flush, Runtime, Timed},
     turn::{self, Turn},
@@ -51,7 +51,6 @@ pub struct Peer {
     outbox: Outbox,
     backlog: Backlog,
     receiver: OnceLock<Box<dyn Receiver>>,
-    link: OnceLock<Arc<dyn Link>>,
     wakers: Wakers,
     armed: Mutex<Option<Instant>>,
     end: Mutex<Option<CloseReason>>,
@@ -101,7 +100,6 @@ impl Peer {
             outbox: Outbox::default(),
             backlog: Backlog::default(),
             receiver: OnceLock::new(),
-            link: OnceLock::new(),
             wakers: Wakers::default(),
             armed: Mutex::new(None),
             end: Mutex::new(None),
@@ -224,14 +222,9 @@ impl Peer {
     /// Closes a connection that reads too slowly.
     fn give_up(self: &Arc<Self>) {
         tracing::warn!(bytes = self.queued_bytes(), "closing a connection that reads too slowly");
-        self.finish_outbox();
+        self.outbox.close();
         let this = Arc::clone(self);
         self.runtime.spawn(Box::pin(async move { this.lost(CloseReason::TransportError) }));
-    }
-
-    /// Takes nothing more to send; a WebSocket ends with a close frame.
-    fn finish_outbox(&self) {
-        self.outbox.finish(self.link.get().map(|_| CLOSE_FRAME));
     }
 
     /// Ends the session after what was sent before; the reason is "forced close".
@@ -256,7 +249,7 @@ impl Peer {
     pub fn feed<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let _turn = Turn::begin(&self.runtime);
         let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
-        let action = self.session.lock().handle(input, &self.config, self.runtime.now());
+        let action = self.session.lock().handle(input, &self.config, turn::now(&self.runtime));
         match action {
             Action::Deliver(data) => {
                 if let Some(receiver) = self.receiver.get() {
@@ -312,7 +305,7 @@ impl Peer {
             peers.remove(&self.sid);
         }
         self.tell(reason);
-        self.finish_outbox();
+        self.outbox.close();
         self.notify();
         self.wakers.wake_all();
     }
@@ -342,16 +335,15 @@ impl Peer {
     }
 
     fn flush_now(&self) {
-        match self.link.get() {
-            Some(link) => link.flush(self),
-            None => self.wake(),
+        // What the socket does not take now, and its errors, are left to the connection's task.
+        if self.outbox.flush().is_err() {
+            self.wake();
         }
     }
 
     /// Makes the WebSocket the place where packets go.
     pub fn attach(self: &Arc<Self>, link: Arc<dyn Link>) {
-        let _ = self.link.set(link);
-        self.outbox.set_writable(true);
+        self.outbox.attach(link);
         self.notify();
     }
 

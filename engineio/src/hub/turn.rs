@@ -4,7 +4,7 @@
 //! to send are only noted; at its end each of them is flushed once, with everything that came together. The
 //! first few are flushed at once; the rest of a large broadcast is handed to the runtime, which takes breaks.
 
-use std::{cell::RefCell, sync::Arc};
+use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use super::runtime::{Flush, Runtime};
 
@@ -14,6 +14,8 @@ pub const FLUSH_AT_ONCE: usize = 128;
 #[derive(Default)]
 struct State {
     depth: usize,
+    /// When something in this turn first asked for the time.
+    now: Option<Instant>,
     /// Connections to flush at the end; the list keeps its memory from turn to turn.
     waiting: Vec<Arc<dyn Flush>>,
 }
@@ -31,7 +33,12 @@ impl<'a> Turn<'a> {
     /// Begins a turn, or joins the one in progress.
     #[must_use = "a turn lasts as long as this value"]
     pub fn begin(runtime: &'a Arc<dyn Runtime>) -> Self {
-        TURN.with_borrow_mut(|turn| turn.depth += 1);
+        TURN.with_borrow_mut(|turn| {
+            if turn.depth == 0 {
+                turn.now = None;
+            }
+            turn.depth += 1;
+        });
         Self { runtime }
     }
 }
@@ -65,5 +72,13 @@ pub(crate) fn note(connection: Arc<dyn Flush>) -> Option<Arc<dyn Flush>> {
         }
         turn.waiting.push(connection);
         None
+    })
+}
+
+/// The time of the turn, which is read from the clock once for all packets that came together.
+pub(crate) fn now(runtime: &Arc<dyn Runtime>) -> Instant {
+    TURN.with_borrow_mut(|turn| match turn.depth {
+        0 => runtime.now(),
+        _ => *turn.now.get_or_insert_with(|| runtime.now()),
     })
 }

@@ -1,7 +1,7 @@
 //! tungstenite between bytes read and messages; it never sees the socket.
 //!
-//! Whatever a socket holds is read at once into a buffer of the thread, so that a connection that is idle keeps almost
-//! no memory. tungstenite takes it from there, and its own frames, pongs and answers to close frames, go into the
+//! Whatever a socket holds is read at once into a buffer of the thread, and tungstenite itself is borrowed from the
+//! thread between two messages, so that a connection that is idle keeps almost no memory. tungstenite takes it from there, and its own frames, pongs and answers to close frames, go into the
 //! session's outbox.
 
 use std::{
@@ -9,7 +9,6 @@ use std::{
     io::{self, Read, Write},
 };
 
-use bytes::Bytes;
 use tokio_tungstenite::tungstenite::{
     Error, Message,
     protocol::{Role, WebSocketConfig, WebSocketContext},
@@ -20,13 +19,16 @@ use crate::{config::Config, hub::Outbox};
 
 /// The bytes read from a socket at once.
 const SCRATCH: usize = 16 * 1024;
-/// The size of tungstenite's buffer, which each connection keeps: a small message with its header.
-const READ_BUFFER: usize = 256;
+/// The size of tungstenite's buffer: a few small messages with their headers.
+const READ_BUFFER: usize = 1024;
 /// Frames of more bytes than this leave a buffer behind that is not worth keeping.
 const LARGE_FRAME: u64 = 4 * 1024;
 
 thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// Between two messages tungstenite knows nothing of its connection, so that one of it serves all that take turns
+    /// on this thread.
+    static SPARE: Cell<Option<Box<WebSocketContext>>> = const { Cell::new(None) };
 }
 
 /// What was read from a socket and not taken in yet, in the thread's buffer.
@@ -70,23 +72,17 @@ impl Drop for Scratch {
 
 /// The reading side of one WebSocket.
 pub(super) struct Codec {
-    context: WebSocketContext,
+    /// Only while part of a message has been read.
+    context: Option<Box<WebSocketContext>>,
     fragments: Fragments,
     max_fragments: usize,
+    max_payload: usize,
 }
 
 impl Codec {
     pub(super) fn new(config: &Config) -> Self {
-        let settings = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(config.max_payload))
-            .max_frame_size(Some(config.max_payload));
-        Self {
-            context: WebSocketContext::new(Role::Server, Some(settings)),
-            fragments: Fragments::default(),
-            max_fragments: config.max_fragments,
-        }
+        let (max_fragments, max_payload) = (config.max_fragments, config.max_payload);
+        Self { context: None, fragments: Fragments::default(), max_fragments, max_payload }
     }
 
     /// The next message in the bytes at hand; `None` if they end before it does.
@@ -94,35 +90,53 @@ impl Codec {
     /// # Errors
     /// The client broke the protocol or a limit.
     pub(super) fn next(&mut self, scratch: &mut Scratch, outbox: &Outbox) -> Result<Option<Message>, Error> {
-        let Self { context, fragments, max_fragments } = self;
-        let mut pipe = Pipe { scratch, outbox, fragments, max_fragments: *max_fragments };
-        match context.read(&mut pipe) {
-            Ok(message) => Ok(Some(message)),
-            Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.shrink();
-                Ok(None)
-            }
-            Err(error) => Err(error),
+        if self.context.is_none() && scratch.unread().is_empty() {
+            return Ok(None);
         }
+        let mut context = self.context.take().unwrap_or_else(|| context(self.max_payload));
+        let read = context.read(&mut self.pipe(scratch, outbox));
+        let ends = matches!(&read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock);
+        if ends && self.fragments.at_boundary() {
+            self.put_by(context);
+        } else {
+            self.context = Some(context);
+        }
+        if ends { Ok(None) } else { read.map(Some) }
     }
 
     /// Writes tungstenite's answer to a close frame into the outbox.
     pub(super) fn answer_close(&mut self, scratch: &mut Scratch, outbox: &Outbox) {
-        let Self { context, fragments, max_fragments } = self;
-        let mut pipe = Pipe { scratch, outbox, fragments, max_fragments: *max_fragments };
-        // The outbox takes everything; the error is that the connection is closed now.
-        let _ = context.flush(&mut pipe);
-    }
-
-    /// Gives the buffer of a large frame back: tungstenite keeps it otherwise.
-    ///
-    /// All bytes at hand have been taken. If they end where a message does, then tungstenite holds none of them.
-    fn shrink(&mut self) {
-        if self.fragments.largest() > LARGE_FRAME && self.fragments.at_boundary() {
-            self.context = WebSocketContext::new(Role::Server, Some(*self.context.get_config()));
-            self.fragments = Fragments::default();
+        if let Some(mut context) = self.context.take() {
+            // The outbox takes everything; the error is that the connection is closed now.
+            let _ = context.flush(&mut self.pipe(scratch, outbox));
         }
     }
+
+    fn pipe<'a>(&'a mut self, scratch: &'a mut Scratch, outbox: &'a Outbox) -> Pipe<'a> {
+        Pipe { scratch, outbox, fragments: &mut self.fragments, max_fragments: self.max_fragments }
+    }
+
+    /// Lets the next connection have it, but not the buffer that a large frame has left in it.
+    fn put_by(&mut self, context: Box<WebSocketContext>) {
+        if self.fragments.largest() > LARGE_FRAME {
+            self.fragments = Fragments::default();
+        } else {
+            SPARE.set(Some(context));
+        }
+    }
+}
+
+/// A context between two messages.
+fn context(max_payload: usize) -> Box<WebSocketContext> {
+    let spare = SPARE.take().filter(|spare| spare.get_config().max_frame_size == Some(max_payload));
+    spare.unwrap_or_else(|| {
+        let settings = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER)
+            .write_buffer_size(0)
+            .max_message_size(Some(max_payload))
+            .max_frame_size(Some(max_payload));
+        Box::new(WebSocketContext::new(Role::Server, Some(settings)))
+    })
 }
 
 /// What tungstenite takes for the connection.
@@ -152,11 +166,66 @@ impl Read for Pipe<'_> {
 
 impl Write for Pipe<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.outbox.push_control(Bytes::copy_from_slice(buf));
+        self.outbox.push_control(buf);
         Ok(buf.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(text: &str) -> Vec<u8> {
+        let length = u16::try_from(text.len()).unwrap().to_be_bytes();
+        [&[0x81, 0xfe, length[0], length[1], 0, 0, 0, 0], text.as_bytes()].concat()
+    }
+
+    fn read(codec: &mut Codec, bytes: &[u8]) -> Vec<String> {
+        let (mut scratch, outbox) = (Scratch::with(bytes), Outbox::default());
+        let mut texts = Vec::new();
+        while let Some(message) = codec.next(&mut scratch, &outbox).unwrap() {
+            texts.push(message.into_text().unwrap().to_string());
+        }
+        assert!(scratch.unread().is_empty());
+        texts
+    }
+
+    #[test]
+    fn connections_that_share_a_thread_never_mix_their_messages() {
+        let config = Config::default();
+        let (first, second) = (frame("a message of the first"), frame("and one of the second"));
+        for cut in 1..first.len() {
+            let (mut one, mut other) = (Codec::new(&config), Codec::new(&config));
+            assert!(read(&mut one, &first[..cut]).is_empty());
+            assert_eq!(read(&mut other, &second), ["and one of the second"]);
+            assert_eq!(read(&mut one, &first[cut..]), ["a message of the first"]);
+            assert_eq!(read(&mut other, &second), ["and one of the second"]);
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_connection_between_two_messages() {
+        let mut codec = Codec::new(&Config::default());
+        for length in [10, 60_000, 10] {
+            let text = frame(&"x".repeat(length));
+            read(&mut codec, &text[..5]);
+            assert!(codec.context.is_some());
+            read(&mut codec, &text[5..]);
+            assert!(codec.context.is_none());
+        }
+    }
+
+    #[test]
+    fn the_limit_is_that_of_the_connection_whoever_read_before() {
+        let small = Config { max_payload: 10, ..Config::default() };
+        read(&mut Codec::new(&Config::default()), &frame("more than ten bytes"));
+        let (bytes, outbox) = (frame("more than ten bytes"), Outbox::default());
+        let refused = Codec::new(&small).next(&mut Scratch::with(&bytes), &outbox);
+        assert!(matches!(refused, Err(Error::Capacity(_))));
+        assert_eq!(read(&mut Codec::new(&Config::default()), &bytes), ["more than ten bytes"]);
     }
 }

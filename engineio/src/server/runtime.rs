@@ -1,6 +1,7 @@
 //! The hub's world on tokio.
 
 use std::{
+    cell::RefCell,
     fmt,
     sync::{Arc, OnceLock, Weak},
     time::{Instant, SystemTime},
@@ -45,6 +46,23 @@ impl TokioRuntime {
     }
 }
 
+/// The ids whose randomness is fetched with one system call.
+const SIDS_AT_ONCE: usize = 32;
+
+thread_local! {
+    static RANDOM: RefCell<Vec<[u8; Sid::BYTES]>> = const { RefCell::new(Vec::new()) };
+}
+
+fn refill(random: &mut Vec<[u8; Sid::BYTES]>) {
+    let mut bytes = [[0; Sid::BYTES]; SIDS_AT_ONCE];
+    if let Err(error) = getrandom::fill(bytes.as_flattened_mut()) {
+        // A guessable id would hand sessions to strangers; there is no way to go on without randomness.
+        tracing::error!(%error, "the operating system gives no random bytes");
+        std::process::abort();
+    }
+    random.extend(bytes);
+}
+
 impl Runtime for TokioRuntime {
     fn now(&self) -> Instant {
         now()
@@ -55,13 +73,12 @@ impl Runtime for TokioRuntime {
     }
 
     fn fresh_sid(&self) -> Sid {
-        let mut random = [0; Sid::BYTES];
-        if let Err(error) = getrandom::fill(&mut random) {
-            // A guessable id would hand sessions to strangers; there is no way to go on without randomness.
-            tracing::error!(%error, "the operating system gives no random bytes");
-            std::process::abort();
-        }
-        Sid::from_bytes(random)
+        RANDOM.with_borrow_mut(|random| {
+            if random.is_empty() {
+                refill(random);
+            }
+            Sid::from_bytes(random.pop().unwrap_or_default())
+        })
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

@@ -13,7 +13,7 @@ use hyper::{
 
 use super::{
     cors::{Cors, is_preflight},
-    headers::{Body, detach, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
+    headers::{Body, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
     http_stream::HoldBack,
     options::Options,
     polling,
@@ -124,9 +124,9 @@ impl Service {
         if is_upgrade(request.headers()) {
             return self.websocket(request);
         }
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
         let mut response = match self.verify(&parts, false) {
-            Ok(wanted) => self.polling(wanted, &mut parts, body).await,
+            Ok(wanted) => self.polling(wanted, &parts, body).await,
             Err(error) => refusal(&error),
         };
         self.finish(&parts.headers, &mut response);
@@ -202,12 +202,11 @@ impl Service {
 
     /// Opens a session: the open packet is the first thing in its queue, after what a WebSocket may have to send
     /// before it.
-    fn open(&self, transport: Transport, parts: &mut Parts, first: Option<Bytes>) -> Arc<Peer> {
-        detach(&mut parts.headers);
+    fn open(&self, transport: Transport, parts: &Parts, first: &[u8]) -> Arc<Peer> {
         let inner = &self.0;
         let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
         let peer = Peer::new(runtime.fresh_sid(), transport, config, runtime, &inner.peers);
-        if let Some(first) = first {
+        if !first.is_empty() {
             peer.outbox().push_control(first);
         }
         let open = handshake::open_packet(peer.sid(), transport, &inner.config);
@@ -217,7 +216,7 @@ impl Service {
         peer
     }
 
-    async fn polling<B>(&self, wanted: Wanted, parts: &mut Parts, body: B) -> Response<Body>
+    async fn polling<B>(&self, wanted: Wanted, parts: &Parts, body: B) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
@@ -229,8 +228,8 @@ impl Service {
         }
     }
 
-    fn open_polling(&self, transport: Transport, parts: &mut Parts) -> Response<Body> {
-        let peer = self.open(transport, parts, None);
+    fn open_polling(&self, transport: Transport, parts: &Parts) -> Response<Body> {
+        let peer = self.open(transport, parts, &[]);
         let mut response = packets(peer.outbox().take_payload(&self.0.config).unwrap_or_default());
         if let Some(cookie) = &self.0.options.cookie
             && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
@@ -272,7 +271,7 @@ impl Service {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
             let (connection, first) = Connection::new(upgraded, &service.0.config);
-            let peer = service.open(transport, &mut parts, first);
+            let peer = service.open(transport, &parts, &first);
             drop((service, parts));
             connection.run(&peer).await;
         }));

@@ -16,7 +16,7 @@ use tokio::{
 };
 
 use super::http_stream::HttpStream;
-use crate::hub::Outbox;
+use crate::hub::{Link, Outbox};
 
 /// The reading side.
 pub(super) enum Reader {
@@ -104,15 +104,15 @@ fn try_read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
     result
 }
 
-/// Writes what waits, straight to the socket.
-///
-/// # Errors
-/// `WouldBlock` when the socket takes no more, or the connection's error.
-pub(super) fn try_flush(stream: &TcpStream, outbox: &Outbox) -> io::Result<()> {
-    outbox.write_with(|slices| match stream.try_write_vectored(slices) {
-        Ok(0) => Err(io::ErrorKind::WriteZero.into()),
-        result => result,
-    })
+impl Link for TcpStream {
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        // The kernel sends one slice with less ado than a list of one.
+        let written = match slices {
+            [only] => self.try_write(only)?,
+            _ => self.try_write_vectored(slices)?,
+        };
+        if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }
+    }
 }
 
 impl Writer {
@@ -120,7 +120,7 @@ impl Writer {
     pub(super) fn poll_flush(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Writer::Tcp(stream) => loop {
-                match try_flush(stream, outbox) {
+                match outbox.write_with(|slices| Link::write(&**stream, slices)) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         ready!(stream.poll_write_ready(cx))?;
                     }

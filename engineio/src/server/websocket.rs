@@ -6,8 +6,8 @@
 
 use std::{
     future::poll_fn,
-    io,
-    sync::{Arc, Weak},
+    io::{self, IoSlice},
+    sync::Arc,
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -20,12 +20,13 @@ use http::{
 };
 use hyper::upgrade::Upgraded;
 use sha1::{Digest, Sha1};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};
 
 use super::{
     codec::{Codec, Scratch},
     headers::Body,
-    stream::{Reader, Taken, Writer, take_back, try_flush},
+    stream::{Reader, Taken, Writer, take_back},
 };
 use crate::{
     config::Config,
@@ -70,27 +71,12 @@ fn accept(key: &[u8]) -> String {
     STANDARD.encode(Sha1::new().chain_update(key).chain_update(KEY_SUFFIX).finalize())
 }
 
-/// Lets any thread write to the session's socket.
-///
-/// It does not keep the socket open: a program may hold on to a session long after its connection.
-struct DirectLink(Weak<tokio::net::TcpStream>);
-
-impl Link for DirectLink {
-    fn flush(&self, peer: &Peer) {
-        // What the socket does not take now, and its errors, are left to the connection's task.
-        let stream = self.0.upgrade();
-        if stream.is_some_and(|stream| try_flush(&stream, peer.outbox()).is_err()) {
-            peer.wake();
-        }
-    }
-}
-
 /// Lets the connection's task write, as the stream belongs to it alone.
 struct TaskLink;
 
 impl Link for TaskLink {
-    fn flush(&self, peer: &Peer) {
-        peer.wake();
+    fn write(&self, _slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 
@@ -107,10 +93,10 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Takes over a stream that hyper has upgraded; answers as well what must be written to it before anything else.
-    pub(super) fn new(upgraded: Upgraded, config: &Config) -> (Box<Self>, Option<Bytes>) {
+    pub(super) fn new(upgraded: Upgraded, config: &Config) -> (Box<Self>, Vec<u8>) {
         let Taken { reader, writer, unread, held } = take_back(upgraded);
         let connection = Self { codec: Codec::new(config), reader, writer, unread, is_over: false };
-        (Box::new(connection), (!held.is_empty()).then(|| held.into()))
+        (Box::new(connection), held)
     }
 
     /// Runs a session from its opening or its upgrade to its end.
@@ -124,7 +110,7 @@ impl Connection {
 
     fn link(&self) -> Arc<dyn Link> {
         match &self.writer {
-            Writer::Tcp(stream) => Arc::new(DirectLink(Arc::downgrade(stream))),
+            Writer::Tcp(stream) => Arc::<TcpStream>::clone(stream),
             Writer::Other(_) => Arc::new(TaskLink),
         }
     }
@@ -269,7 +255,7 @@ impl Connection {
                 return Poll::Ready(action == Action::Switch);
             }
             let probe = Encoded::text(|out| Packet::Pong("probe").encode(out));
-            outbox.push_control(Bytes::copy_from_slice(probe.frames()));
+            outbox.push_control(probe.frames());
         }
     }
 
@@ -303,6 +289,7 @@ struct LostOnDrop<'a>(&'a Arc<Peer>);
 impl Drop for LostOnDrop<'_> {
     fn drop(&mut self) {
         self.0.lost(CloseReason::TransportError);
+        self.0.outbox().detach();
     }
 }
 
@@ -331,7 +318,7 @@ fn fail(peer: &Arc<Peer>, error: &Error) {
     };
     tracing::debug!(%error, "a WebSocket ended");
     let [high, low] = u16::from(code).to_be_bytes();
-    peer.outbox().finish(Some(Bytes::copy_from_slice(&[0x88, 2, high, low])));
+    peer.outbox().finish(Some(&[0x88, 2, high, low]));
     peer.lost(reason);
 }
 

@@ -88,7 +88,8 @@ impl Client {
     #[must_use]
     pub fn new(config: &Config, now: Instant) -> Self {
         Self {
-            namespaces: Vec::new(),
+            // Nearly all clients join one.
+            namespaces: Vec::with_capacity(1),
             assembly: Assembly::default(),
             connect_until: Some(after(now, config.connect_timeout)),
         }

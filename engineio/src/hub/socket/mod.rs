@@ -41,7 +41,8 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     pub(crate) listeners: RwLock<Listeners>,
     pub(crate) inbox: Inbox,
-    acks: Mutex<AckTable>,
+    /// Most sockets never owe an answer.
+    acks: Mutex<Option<Box<AckTable>>>,
     leave: LeaveConnection,
 }
 
@@ -107,7 +108,7 @@ impl Socket {
             }),
             listeners: RwLock::new(Listeners::default()),
             inbox: Inbox::claimed(),
-            acks: Mutex::new(AckTable::default()),
+            acks: Mutex::new(None),
             leave,
         }))
     }
@@ -286,8 +287,8 @@ impl Socket {
             (was == Phase::Connected, state.rooms.clone())
         };
         self.0.namespace.adapter().remove(&self.0.id, &rooms);
-        let unanswered = self.0.acks.lock().acks.take_all();
-        for sink in unanswered {
+        let unanswered = self.0.acks.lock().take();
+        for sink in unanswered.into_iter().flat_map(|mut table| table.acks.take_all()) {
             sink(Err(AckError::Disconnected));
         }
         was_connected

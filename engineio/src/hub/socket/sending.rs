@@ -18,7 +18,7 @@ use crate::{
         outbox::Sent,
         runtime::Timed,
     },
-    socketio::{AckError, AckId, AckReply},
+    socketio::{AckError, AckId, AckReply, AckSink},
 };
 
 impl Socket {
@@ -83,13 +83,14 @@ impl Socket {
         if self.0.state.lock().phase == Phase::Gone {
             return Err(AckError::Disconnected);
         }
+        let table = table.get_or_insert_default();
         if table.acks.len() >= self.0.peer.config().max_pending_acks {
             return Err(AckError::Full);
         }
         let debtor: Arc<dyn Debtor> = Arc::<Inner>::clone(&self.0);
         let (future, sink) = AckFuture::pair(Arc::downgrade(&debtor), id);
         table.acks.insert(id, deadline, sink);
-        self.arm_acks(&mut table, deadline);
+        self.arm_acks(table, deadline);
         Ok(future)
     }
 
@@ -104,7 +105,7 @@ impl Socket {
 
     /// Gives the client's answer to whoever waits for it; an unknown or repeated id is ignored.
     pub(crate) fn answer(&self, id: AckId, reply: AckReply) {
-        let sink = self.0.acks.lock().acks.take(id);
+        let sink = self.0.take_ack(id);
         if let Some(sink) = sink {
             sink(Ok(reply));
         }
@@ -136,25 +137,32 @@ impl Socket {
     }
 }
 
+impl Inner {
+    fn take_ack(&self, id: AckId) -> Option<AckSink> {
+        self.acks.lock().as_mut()?.acks.take(id)
+    }
+}
+
 impl Debtor for Inner {
     fn forgive(&self, id: AckId) {
-        self.acks.lock().acks.take(id);
+        self.take_ack(id);
     }
 }
 
 impl Timed for Inner {
     fn fire(self: Arc<Self>, at: Instant) {
         let socket = Socket(self);
-        let mut table = socket.0.acks.lock();
+        let mut owed = socket.0.acks.lock();
+        let Some(table) = owed.as_mut() else { return };
         if table.armed != Some(at) {
             return;
         }
         table.armed = None;
         let expired = table.acks.take_expired(socket.0.peer.runtime().now());
         if let Some(deadline) = table.acks.deadline() {
-            socket.arm_acks(&mut table, deadline);
+            socket.arm_acks(table, deadline);
         }
-        drop(table);
+        drop(owed);
         for sink in expired {
             sink(Err(AckError::Timeout));
         }

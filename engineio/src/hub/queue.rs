@@ -1,0 +1,143 @@
+//! The frames that wait for one connection, in the order in which they were sent.
+
+use std::{collections::VecDeque, io::IoSlice};
+
+use super::encoded::Encoded;
+use crate::config::Config;
+
+/// Pongs that wait to be written; a client that pings without reading costs no more than these.
+const MAX_CONTROLS: usize = 16;
+/// A list that grew beyond this gives its memory back once it is empty.
+const KEPT_CAPACITY: usize = 16;
+/// The slices handed to one vectored write.
+const MAX_SLICES: usize = 64;
+
+/// Packets and WebSocket control frames.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    /// Beside the others, as a connection that keeps up never has more.
+    first: Option<Encoded>,
+    behind: VecDeque<Encoded>,
+    /// Bytes of the first that are written already.
+    written: usize,
+    bytes: usize,
+    controls: usize,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.first.is_none()
+    }
+
+    /// The bytes that are not written yet.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Whether `another` byte count would exceed a bound.
+    pub(super) fn is_full(&self, another: usize, config: &Config) -> bool {
+        let Some(first) = &self.first else { return false };
+        let behind = self.bytes - (first.frames().len() - self.written);
+        behind + another > config.max_queued_bytes || 1 + self.behind.len() >= config.max_queued_packets
+    }
+
+    pub(super) fn push(&mut self, frames: Encoded) {
+        self.bytes += frames.frames().len();
+        self.controls += usize::from(frames.is_control());
+        if self.first.is_none() {
+            self.first = Some(frames);
+        } else {
+            self.behind.push_back(frames);
+        }
+    }
+
+    /// Adds a control frame; past a small number the oldest is dropped.
+    pub(super) fn push_control(&mut self, frame: Encoded) {
+        if self.controls >= MAX_CONTROLS {
+            self.drop_oldest_control();
+        }
+        self.push(frame);
+    }
+
+    /// Takes the packets that one polling response may carry.
+    pub(super) fn take_packets(&mut self, config: &Config) -> Vec<Encoded> {
+        let (mut taken, mut packets, mut bytes) = (Vec::new(), 0, 0);
+        while let Some(next) = &self.first {
+            packets += next.packets();
+            bytes += next.payload().len();
+            let fits = packets <= config.max_packets_per_poll && bytes <= config.max_payload;
+            // The first goes out in any case, or it would block those behind it for ever.
+            if !fits && !taken.is_empty() {
+                break;
+            }
+            bytes += 1;
+            // A control frame belongs to a WebSocket that is gone.
+            taken.extend(self.pop().filter(|entry| !entry.is_control()));
+        }
+        taken
+    }
+
+    /// Lets `write` take the frames until nothing is left or it answers with an error.
+    pub(super) fn write_with<E>(
+        &mut self,
+        mut write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>,
+    ) -> Result<(), E> {
+        while let Some(first) = &self.first {
+            let first = IoSlice::new(&first.frames()[self.written..]);
+            let taken =
+                if self.behind.is_empty() { write(&[first])? } else { self.write_joined(first, &mut write)? };
+            self.advance(taken);
+        }
+        if self.behind.capacity() > KEPT_CAPACITY {
+            self.behind = VecDeque::new();
+        }
+        Ok(())
+    }
+
+    /// Writes what waits in one call, as far as one call can.
+    fn write_joined<E>(
+        &self,
+        first: IoSlice<'_>,
+        write: &mut impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>,
+    ) -> Result<usize, E> {
+        let mut slices = [first; MAX_SLICES];
+        let mut used = 1;
+        for (slot, entry) in slices[1..].iter_mut().zip(&self.behind) {
+            *slot = IoSlice::new(entry.frames());
+            used += 1;
+        }
+        write(&slices[..used])
+    }
+
+    fn advance(&mut self, mut taken: usize) {
+        while let Some(first) = &self.first {
+            let rest = first.frames().len() - self.written;
+            if taken < rest {
+                self.written += taken;
+                self.bytes -= taken;
+                return;
+            }
+            taken -= rest;
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) -> Option<Encoded> {
+        let first = std::mem::replace(&mut self.first, self.behind.pop_front())?;
+        self.bytes -= first.frames().len() - std::mem::take(&mut self.written);
+        self.controls -= usize::from(first.is_control());
+        Some(first)
+    }
+
+    /// Drops the first control frame of which nothing is written yet.
+    fn drop_oldest_control(&mut self) {
+        if self.written == 0 && self.first.as_ref().is_some_and(Encoded::is_control) {
+            self.pop();
+        } else if let Some(at) = self.behind.iter().position(Encoded::is_control)
+            && let Some(dropped) = self.behind.remove(at)
+        {
+            self.bytes -= dropped.frames().len();
+            self.controls -= 1;
+        }
+    }
+}
