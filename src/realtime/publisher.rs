@@ -75,7 +75,7 @@ impl Publisher {
 
 impl Events for Publisher {
     fn publish(&self, event: Event) {
-        let _turn = Turn::begin(self.io.runtime());
+        let _turn = Turn::gather(self.io.runtime());
         match event {
             Event::Joined { user, room } => self.joined(&user, &room),
             Event::Left { user, room } => self.left(&user, &room),

@@ -80,9 +80,15 @@ impl Io {
         self.net.connect(Kind::WebSocket(Stage::Upgrade), tag, &self.target.open_websocket)
     }
 
+    /// Opens a session over WebSocket with a cookie of its own.
+    pub(crate) fn open_websocket_as(&mut self, tag: u64, cookie: &str) -> Result<Id, Fault> {
+        let request = self.target.upgrade("", cookie);
+        self.net.connect(Kind::WebSocket(Stage::Upgrade), tag, &request)
+    }
+
     /// Opens a WebSocket for a polling session; the scenario hears of it when the probe is answered.
     pub(crate) fn probe_websocket(&mut self, tag: u64, sid: &str) -> Result<Id, Fault> {
-        let request = self.target.upgrade(sid);
+        let request = self.target.upgrade(sid, "");
         self.net.connect(Kind::WebSocket(Stage::ProbeUpgrade), tag, &request)
     }
 

@@ -13,7 +13,7 @@ use crate::{
 pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     pub(crate) packets: Packets,
-    /// The request that opens a session over WebSocket.
+    /// The request that opens a session over WebSocket, for a client without an account.
     pub(crate) open_websocket: Vec<u8>,
     /// The request that opens a session over long-polling.
     pub(crate) open_polling: Vec<u8>,
@@ -63,15 +63,16 @@ impl Target {
             query,
             headers,
         };
-        target.open_websocket = target.upgrade("");
+        target.open_websocket = target.upgrade("", "");
         target.open_polling = target.get("");
         Ok(target)
     }
 
-    /// The upgrade request of a session, or of a new one if the id is empty.
-    pub(crate) fn upgrade(&self, sid: &str) -> Vec<u8> {
+    /// The upgrade request of a session, or of a new one if the id is empty. The cookie may be empty as well.
+    pub(crate) fn upgrade(&self, sid: &str, cookie: &str) -> Vec<u8> {
+        let cookie = cookie_line(cookie);
         let wishes = format!(
-            "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
+            "{cookie}Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: {KEY}\r\n"
         );
         self.head("GET", "websocket", sid, &wishes)
     }
@@ -89,10 +90,23 @@ impl Target {
         head
     }
 
+    /// A request with a JSON body to another path than that of Socket.IO. The cookie may be empty.
+    pub(crate) fn post_json(&self, path: &str, cookie: &str, body: &str) -> Vec<u8> {
+        let (headers, cookie, length) = (&self.headers, cookie_line(cookie), body.len());
+        format!(
+            "POST {path} HTTP/1.1\r\n{headers}{cookie}Content-Type: application/json\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+        .into_bytes()
+    }
+
     fn head(&self, method: &str, transport: &str, sid: &str, more: &str) -> Vec<u8> {
         let sid = if sid.is_empty() { String::new() } else { format!("&sid={sid}") };
         format!("{method} {}{transport}{sid} HTTP/1.1\r\n{}{more}\r\n", self.query, self.headers).into_bytes()
     }
+}
+
+fn cookie_line(cookie: &str) -> String {
+    if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") }
 }
 
 fn has_port(authority: &str) -> bool {
@@ -126,6 +140,17 @@ mod tests {
         let upgrade = String::from_utf8(target.open_websocket).unwrap();
         assert!(upgrade.starts_with("GET /rt/?EIO=4&transport=websocket HTTP/1.1\r\n"), "{upgrade}");
         assert!(upgrade.ends_with("dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"), "{upgrade}");
+    }
+
+    #[test]
+    fn requests_of_an_account_carry_its_cookie() {
+        let target = Target::new(&common()).unwrap();
+        let upgrade = String::from_utf8(target.upgrade("", "token=t")).unwrap();
+        assert!(upgrade.contains("\r\nCookie: token=t\r\n"), "{upgrade}");
+        assert_eq!(
+            String::from_utf8(target.post_json("/chat/message", "token=t", "{}")).unwrap(),
+            "POST /chat/message HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nCookie: token=t\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}"
+        );
     }
 
     #[test]

@@ -159,7 +159,7 @@ impl Socket {
     }
 }
 
-/// Polls a future so that all it sends at once is written at once.
+/// Polls a future so that all it sends is written with what others send that are woken together with it.
 pub(crate) struct InTurns {
     pub(crate) runtime: Arc<dyn Runtime>,
     pub(crate) future: BoxFuture<'static, ()>,
@@ -170,7 +170,7 @@ impl Future for InTurns {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         let runtime = Arc::clone(&self.runtime);
-        let _turn = Turn::begin(&runtime);
+        let _turn = Turn::gather(&runtime);
         self.future.as_mut().poll(cx)
     }
 }

@@ -32,6 +32,10 @@ pub trait Runtime: Send + Sync + 'static {
 
     /// Flushes connections soon, a few at a time, so that a large broadcast holds up nobody else.
     fn flush_later(&self, rest: Vec<Arc<dyn Flush>>);
+
+    /// Takes connections that may be flushed together with those of other tasks that are ready to run. Those it leaves
+    /// are flushed at once.
+    fn flush_together(&self, _connections: &mut Vec<Arc<dyn Flush>>) {}
 }
 
 /// Something with a deadline.

@@ -3,6 +3,9 @@
 //! A turn is the handling of one batch of input on one thread. While it lasts, connections that get something
 //! to send are only noted; at its end each of them is flushed once, with everything that came together. The
 //! first few are flushed at once; the rest of a large broadcast is handed to the runtime, which takes breaks.
+//!
+//! A task that was woken, such as a listener that waited for a database, is seldom alone: one commit or one answer
+//! wakes many. Their turns are gathered: what they send is written when all tasks that are ready have run.
 
 use std::{cell::RefCell, sync::Arc, time::Instant};
 
@@ -27,19 +30,31 @@ thread_local! {
 /// A turn in progress on this thread; its end flushes.
 pub struct Turn<'a> {
     runtime: &'a Arc<dyn Runtime>,
+    gathers: bool,
 }
 
 impl<'a> Turn<'a> {
     /// Begins a turn, or joins the one in progress.
     #[must_use = "a turn lasts as long as this value"]
     pub fn begin(runtime: &'a Arc<dyn Runtime>) -> Self {
+        Self::enter(runtime, false)
+    }
+
+    /// Begins a turn of a task, or joins the one in progress. What it sends is written together with what other
+    /// tasks send that are ready to run.
+    #[must_use = "a turn lasts as long as this value"]
+    pub fn gather(runtime: &'a Arc<dyn Runtime>) -> Self {
+        Self::enter(runtime, true)
+    }
+
+    fn enter(runtime: &'a Arc<dyn Runtime>, gathers: bool) -> Self {
         TURN.with_borrow_mut(|turn| {
             if turn.depth == 0 {
                 turn.now = None;
             }
             turn.depth += 1;
         });
-        Self { runtime }
+        Self { runtime, gathers }
     }
 }
 
@@ -52,6 +67,9 @@ impl Drop for Turn<'_> {
         let Some(mut waiting) = ended else { return };
         if waiting.len() > FLUSH_AT_ONCE {
             self.runtime.flush_later(waiting.split_off(FLUSH_AT_ONCE));
+        }
+        if self.gathers {
+            self.runtime.flush_together(&mut waiting);
         }
         for connection in waiting.drain(..) {
             connection.flush();

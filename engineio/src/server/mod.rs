@@ -5,6 +5,7 @@ mod clock;
 mod codec;
 mod cors;
 mod fragments;
+mod gathering;
 mod headers;
 mod http_stream;
 mod listen;

@@ -9,7 +9,10 @@ use std::{
 
 use tokio::runtime::Handle;
 
-use super::clock::{Clock, ClockHandle, now};
+use super::{
+    clock::{Clock, ClockHandle, now},
+    gathering::Gathering,
+};
 use crate::{
     adapter::MemoryAdapter,
     config::{Config, ConfigError},
@@ -20,6 +23,7 @@ use crate::{
 /// The hub's [`Runtime`] on tokio: its clock is one task for the whole server.
 pub struct TokioRuntime {
     clock: ClockHandle,
+    gathering: Arc<Gathering>,
     handle: OnceLock<Handle>,
 }
 
@@ -34,7 +38,7 @@ impl TokioRuntime {
     #[must_use]
     pub fn new() -> Arc<Self> {
         let clock = ClockHandle(Arc::new(Clock::default()));
-        Arc::new(Self { clock, handle: OnceLock::new() })
+        Arc::new(Self { clock, gathering: Arc::default(), handle: OnceLock::new() })
     }
 
     fn handle(&self) -> &Handle {
@@ -99,6 +103,10 @@ impl Runtime for TokioRuntime {
                 }
             }
         });
+    }
+
+    fn flush_together(&self, connections: &mut Vec<Arc<dyn Flush>>) {
+        self.gathering.add(connections, self.handle());
     }
 }
 

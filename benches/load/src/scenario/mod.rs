@@ -5,6 +5,7 @@
 
 mod ask;
 mod broadcast;
+mod chat;
 mod crowd;
 mod echo;
 mod fanout;
@@ -41,6 +42,8 @@ pub enum Command {
     Rooms(Job<rooms::Options>),
     /// Send events that are acknowledged, over long-polling alone. An operation is one acknowledged event.
     Polling(Job<polling::Options>),
+    /// Log people in to roomcast and let them chat in rooms. An operation is one message that was acknowledged.
+    Chat(Job<chat::Options>),
     /// Hold connections open and do nothing but answer pings: what memory they cost.
     Idle(Job<idle::Options>),
 }
@@ -67,6 +70,7 @@ impl Command {
             Command::Broadcast(job) => &job.common,
             Command::Rooms(job) => &job.common,
             Command::Polling(job) => &job.common,
+            Command::Chat(job) => &job.common,
             Command::Idle(job) => &job.common,
         }
     }
@@ -79,6 +83,7 @@ impl Command {
             Command::Broadcast(Job { common, own }) => broadcast::run(common, own, tell),
             Command::Rooms(Job { common, own }) => rooms::run(common, own, tell),
             Command::Polling(Job { common, own }) => polling::run(common, own, tell),
+            Command::Chat(Job { common, own }) => chat::run(common, own, tell),
             Command::Idle(Job { common, own }) => idle::run(common, own, tell),
         }
     }

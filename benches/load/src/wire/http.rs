@@ -17,7 +17,21 @@ pub(crate) struct Response<'a> {
     pub(crate) accepted: bool,
     /// Whether the server will close the connection after it.
     pub(crate) last: bool,
+    /// The status line and the headers.
+    head: &'a [u8],
     pub(crate) body: Cow<'a, [u8]>,
+}
+
+impl Response<'_> {
+    /// The value of a cookie that the response sets.
+    pub(crate) fn cookie(&self, name: &str) -> Option<&str> {
+        headers(self.head).filter(|(header, _)| header.eq_ignore_ascii_case(b"set-cookie")).find_map(
+            |(_, value)| {
+                let pair = value.split(|byte| *byte == b';').next()?;
+                std::str::from_utf8(pair).ok()?.strip_prefix(name)?.strip_prefix('=')
+            },
+        )
+    }
 }
 
 #[derive(Default)]
@@ -37,9 +51,11 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Response<'_>, usize)>, &'sta
     let Some(end) = find(bytes, b"\r\n\r\n") else {
         return if bytes.len() > MAX_HEAD { Err("a response head without end") } else { Ok(None) };
     };
-    let head = parse_head(&bytes[..end])?;
+    let lines = &bytes[..end];
+    let head = parse_head(lines)?;
     let start = end + 4;
-    let response = |body| Response { status: head.status, accepted: head.accepted, last: head.last, body };
+    let Head { status, accepted, last, .. } = head;
+    let response = |body| Response { status, accepted, last, head: lines, body };
     if head.chunked {
         let Some((body, used)) = chunks(&bytes[start..])? else { return Ok(None) };
         return Ok(Some((response(Cow::Owned(body)), start + used)));
@@ -49,13 +65,10 @@ pub(crate) fn parse(bytes: &[u8]) -> Result<Option<(Response<'_>, usize)>, &'sta
 }
 
 fn parse_head(head: &[u8]) -> Result<Head, &'static str> {
-    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
-    let status = lines.next().and_then(|line| line.strip_prefix(b"HTTP/1.1 "));
+    let status = head.strip_prefix(b"HTTP/1.1 ");
     let status = status.and_then(|status| number(status.get(..3)?, 10)).ok_or("no HTTP/1.1 response")?;
     let mut parsed = Head { status: u16::try_from(status).unwrap_or(0), ..Head::default() };
-    for line in lines {
-        let Some(colon) = line.iter().position(|byte| *byte == b':') else { continue };
-        let (name, value) = (&line[..colon], line[colon + 1..].trim_ascii());
+    for (name, value) in headers(head) {
         if name.eq_ignore_ascii_case(b"content-length") {
             parsed.length = number(value, 10).ok_or("a content-length that is no number")?;
         } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -67,6 +80,14 @@ fn parse_head(head: &[u8]) -> Result<Head, &'static str> {
         }
     }
     Ok(parsed)
+}
+
+/// The names and values of the headers, the status line left out.
+fn headers(head: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    head.split(|byte| *byte == b'\n').skip(1).filter_map(|line| {
+        let colon = line.iter().position(|byte| *byte == b':')?;
+        Some((&line[..colon], line[colon + 1..].trim_ascii()))
+    })
 }
 
 /// Joins the chunks of a body and gives the bytes they took; none if the last is not there yet.
@@ -100,31 +121,30 @@ fn number(digits: &[u8], radix: u32) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn torn_everywhere(bytes: &[u8], expected: &Response<'_>) {
+    fn torn_everywhere<'a>(bytes: &'a [u8], expected: &Response<'a>) {
+        let head = &bytes[..find(bytes, b"\r\n\r\n").unwrap()];
+        let expected = Response { head, body: expected.body.clone(), ..*expected };
         for cut in 0..bytes.len() {
             assert_eq!(parse(&bytes[..cut]), Ok(None), "cut at {cut}");
         }
         let more = [bytes, b"HTTP"].concat();
-        assert_eq!(parse(&more).as_ref().map(Option::as_ref), Ok(Some(&(copy(expected), bytes.len()))));
+        assert_eq!(parse(&more).as_ref().map(Option::as_ref), Ok(Some(&(expected, bytes.len()))));
     }
 
-    fn copy<'a>(response: &Response<'a>) -> Response<'a> {
-        Response { body: response.body.clone(), ..*response }
+    fn response(status: u16, body: &[u8]) -> Response<'_> {
+        Response { status, accepted: false, last: false, head: b"", body: Cow::Borrowed(body) }
     }
 
     #[test]
     fn a_body_with_a_length_torn_at_any_byte() {
-        torn_everywhere(
-            b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx: y\r\n\r\nok",
-            &Response { status: 200, accepted: false, last: false, body: Cow::Borrowed(b"ok") },
-        );
+        torn_everywhere(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nx: y\r\n\r\nok", &response(200, b"ok"));
     }
 
     #[test]
     fn a_body_in_chunks_torn_at_any_byte() {
         torn_everywhere(
             b"HTTP/1.1 400 Bad\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n3\r\nabc\r\na;x=y\r\n0123456789\r\n0\r\n\r\n",
-            &Response { status: 400, accepted: false, last: true, body: Cow::Borrowed(b"abc0123456789") },
+            &Response { last: true, ..response(400, b"abc0123456789") },
         );
     }
 
@@ -132,9 +152,17 @@ mod tests {
     fn an_upgrade_must_carry_the_right_accept_value() {
         for (accept, accepted) in [("s3pPLMBiTxaQ9kYGzzhZRbK+xOo=", true), ("wrong", false)] {
             let head = format!("HTTP/1.1 101 Switching Protocols\r\nsec-websocket-accept: {accept}\r\n\r\n");
-            let response = Response { status: 101, accepted, last: false, body: Cow::Borrowed(b"") };
-            torn_everywhere(head.as_bytes(), &response);
+            torn_everywhere(head.as_bytes(), &Response { accepted, ..response(101, b"") });
         }
+    }
+
+    #[test]
+    fn cookies_are_found_by_their_names() {
+        let bytes = b"HTTP/1.1 200 OK\r\nset-cookie: io=1\r\nSet-Cookie: token=a.b=; Path=/\r\ncontent-length: 0\r\n\r\n";
+        let (response, _) = parse(bytes).unwrap().unwrap();
+        assert_eq!(response.cookie("token"), Some("a.b="));
+        assert_eq!(response.cookie("io"), Some("1"));
+        assert_eq!(response.cookie("tok"), None);
     }
 
     #[test]
