@@ -1,17 +1,12 @@
 //! What a scenario works with: connections, the time, and the tally of what it has completed.
 
-use hdrhistogram::Histogram;
-
 use crate::{
-    clock::SECOND,
     fault::Fault,
     net::{Id, Kind, Net, Stage},
+    tally::Tally,
     target::Target,
     wire::frame::{self, Opcode},
 };
-
-/// The longest latency that is told apart, in nanoseconds: 100 s.
-const LONGEST: u64 = 100 * SECOND;
 
 /// A Socket.IO packet or the attachment of one.
 #[derive(Clone, Copy, Debug)]
@@ -39,30 +34,8 @@ pub(crate) struct Io {
     pub(crate) tally: Tally,
 }
 
-/// What was completed.
-pub(crate) struct Tally {
-    /// Operations in the measured window.
-    pub(crate) operations: u64,
-    /// Operations of the whole run.
-    pub(crate) total: u64,
-    /// The latencies in the measured window, in nanoseconds.
-    pub(crate) latency: Histogram<u64>,
-    /// The time of the last completed operation or step of the setup.
-    pub(crate) last_progress: u64,
-    /// Connections that are open and in their namespace, as far as the scenario holds them.
-    pub(crate) ready: u64,
-    /// Pings that were answered.
-    pub(crate) pings: u64,
-    /// Events that no scenario asked for.
-    pub(crate) ignored: u64,
-}
-
 impl Io {
     pub(crate) fn new(net: Net, target: Target, closed_loop: bool) -> Result<Self, Fault> {
-        let latency =
-            Histogram::new_with_bounds(1, LONGEST, 3).map_err(|error| Fault::setting(error.to_string()))?;
-        let tally =
-            Tally { operations: 0, total: 0, latency, last_progress: 0, ready: 0, pings: 0, ignored: 0 };
         Ok(Self {
             net,
             target,
@@ -71,7 +44,7 @@ impl Io {
             closed_loop,
             prepared: false,
             measuring: false,
-            tally,
+            tally: Tally::new()?,
         })
     }
 
@@ -122,8 +95,7 @@ impl Io {
         self.tally.total += 1;
         self.tally.last_progress = self.now;
         if self.measuring {
-            self.tally.operations += 1;
-            self.tally.latency.saturating_record(self.now.saturating_sub(since).max(1));
+            self.tally.measure(self.now.saturating_sub(since));
         }
     }
 

@@ -16,11 +16,12 @@ mod process;
 mod report;
 mod run;
 mod scenario;
+mod tally;
 mod target;
 mod wire;
 
 pub use fault::{Fault, FaultKind};
 pub use options::{Cli, Common, Rate};
-pub use report::{Latency, Report, ServerUse};
+pub use report::{Latency, Report, Sample, ServerUse};
 pub use run::{Progress, run};
 pub use scenario::Command;

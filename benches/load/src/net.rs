@@ -9,9 +9,12 @@ use std::{
 
 use mio::{Events, Interest, Poll, Registry, Token, net::TcpStream};
 use nix::{errno::Errno, sys::socket::setsockopt, sys::socket::sockopt::IpBindAddressNoPort};
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 
 use crate::fault::Fault;
+
+/// The kernel's buffer for a connection that is not read, in bytes.
+const STALLED_BUFFER: usize = 64 << 10;
 
 /// A connection's place in the table. It is given to another connection only after the turn in which it closed.
 pub(crate) type Id = usize;
@@ -59,7 +62,7 @@ pub(crate) struct Connection {
 pub(crate) enum Filled {
     /// So many bytes are at the start of the buffer; whether there may be more to read at once.
     Bytes(usize, bool),
-    /// Nothing for now.
+    /// The socket is empty.
     Nothing,
     /// The server has closed the connection.
     Ended,
@@ -166,6 +169,20 @@ impl Net {
         }
     }
 
+    /// Stops reading a connection, and keeps the kernel from reading far ahead.
+    pub(crate) fn pause(&mut self, id: Id) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(id).and_then(Option::as_mut) else { return Ok(()) };
+        // A larger buffer only delays what is to be seen.
+        let _ = SockRef::from(&connection.stream).set_recv_buffer_size(STALLED_BUFFER);
+        connection.interest(self.poll.registry(), id, Interest::WRITABLE)
+    }
+
+    /// Reads a connection again.
+    pub(crate) fn resume(&mut self, id: Id) -> Result<(), Fault> {
+        let Some(connection) = self.connections.get_mut(id).and_then(Option::as_mut) else { return Ok(()) };
+        connection.interest(self.poll.registry(), id, Interest::READABLE | Interest::WRITABLE)
+    }
+
     pub(crate) fn get(&mut self, id: Id) -> Option<&mut Connection> {
         self.connections.get_mut(id)?.as_mut()
     }
@@ -237,6 +254,12 @@ impl Net {
 }
 
 impl Connection {
+    fn interest(&mut self, registry: &Registry, id: Id, interest: Interest) -> Result<(), Fault> {
+        registry
+            .reregister(&mut self.stream, Token(id), interest)
+            .map_err(|error| Fault::connection("epoll", &error))
+    }
+
     fn write(&mut self) -> Result<(), Fault> {
         let mut written = 0;
         while written < self.out.len() {

@@ -1,5 +1,7 @@
 //! What every scenario can be told.
 
+use std::path::PathBuf;
+
 use clap::{Args, Parser};
 
 use crate::scenario::Command;
@@ -49,6 +51,9 @@ pub struct Common {
     /// Connect from so many addresses, 127.0.0.2 and following; one address has about 28,000 ports.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub source_addresses: u8,
+    /// Write a page with plots of latency, throughput and memory to a file.
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
     /// One line of JSON on standard output, also on a terminal.
     #[arg(long)]
     pub json: bool,
@@ -68,6 +73,7 @@ impl Default for Common {
             duration: 3.0,
             timeout: 10.0,
             source_addresses: 0,
+            report: None,
             json: false,
         }
     }

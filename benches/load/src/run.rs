@@ -13,7 +13,7 @@ use crate::{
     options::Common,
     pace::{self, Pace, TIMER},
     process::{self, Usage},
-    report::{Latency, Report, ServerUse},
+    report::{Latency, Report, Sample, ServerUse, distribution},
     scenario::{Command, Scenario},
     target::Target,
     wire,
@@ -27,7 +27,7 @@ const BUFFER: usize = 256 << 10;
 const BURST: usize = 1024;
 /// The time in which nothing more may come after the last operation, in nanoseconds.
 const QUIET: u64 = SECOND / 10;
-/// How often progress is told, in nanoseconds.
+/// How often progress is told and a sample taken, in nanoseconds.
 const TELL: u64 = SECOND / 5;
 
 /// How far a run has come.
@@ -35,12 +35,19 @@ const TELL: u64 = SECOND / 5;
 pub struct Progress {
     /// What is being done.
     pub phase: &'static str,
+    /// How much of the phase has passed, from 0 to 1; 0 if that is not known.
+    pub share: f64,
     /// Seconds since the start of the run.
     pub seconds: f64,
     /// Operations so far.
     pub operations: u64,
     /// Connections that are ready.
     pub connections: u64,
+}
+
+impl Progress {
+    /// The phase before the first operation.
+    pub(crate) const SETUP: &str = "setting up";
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +100,9 @@ struct Run<S> {
     resident_before: u64,
     /// Time, own use and the server's use at the start of the window, then at its end.
     marks: Vec<(u64, Usage, Usage)>,
+    samples: Vec<Sample>,
+    /// When the last sample was taken, and the next is due.
+    sampled: u64,
 }
 
 impl<S: Scenario> Run<S> {
@@ -122,6 +132,8 @@ impl<S: Scenario> Run<S> {
             pid: common.pid,
             resident_before: server.resident,
             marks: Vec::new(),
+            samples: Vec::new(),
+            sampled: 0,
         })
     }
 
@@ -165,6 +177,9 @@ impl<S: Scenario> Run<S> {
                 told = self.io.now;
                 tell(self.progress());
             }
+            if self.phase == Phase::Measure && self.io.now >= self.sampled + TELL {
+                self.sample();
+            }
         }
         Ok(())
     }
@@ -205,17 +220,20 @@ impl<S: Scenario> Run<S> {
             Phase::Warmup if now >= self.until => {
                 self.mark()?;
                 self.io.measuring = true;
+                self.sampled = now;
                 self.enter(Phase::Measure, now + self.duration);
             }
             Phase::Measure if now >= self.until => {
                 self.io.measuring = false;
                 self.mark()?;
+                self.sample();
                 self.io.running = false;
                 if let Some(pace) = self.pace.take() {
                     pace.stop();
                 }
                 self.enter(Phase::Drain, u64::MAX);
                 self.io.tally.last_progress = now;
+                self.scenario.finish(&mut self.io)?;
             }
             Phase::Drain if self.scenario.outstanding() == 0 => self.enter(Phase::Quiet, now + QUIET),
             Phase::Quiet if now >= self.until => self.phase = Phase::Done,
@@ -233,6 +251,22 @@ impl<S: Scenario> Run<S> {
         let mark = (self.clock.now(), process::own(), Self::server_use(self.pid)?);
         self.marks.push(mark);
         Ok(())
+    }
+
+    /// Notes what has been measured since the last sample.
+    fn sample(&mut self) {
+        let seconds = |from: u64| (self.io.now - from) as f64 / SECOND as f64;
+        let started = self.marks.first().map_or(self.io.now, |(time, ..)| *time).min(self.io.now);
+        let (at, part) = (seconds(started), seconds(self.sampled));
+        self.sampled = self.io.now;
+        let latest = self.io.tally.fold_latest();
+        self.samples.push(Sample {
+            at,
+            throughput: if part > 0.0 { latest.operations as f64 / part } else { 0.0 },
+            p50: latest.p50,
+            p99: latest.p99,
+            resident: self.pid.and_then(process::resident).unwrap_or(0),
+        });
     }
 
     fn begin_due(&mut self) -> Result<(), Fault> {
@@ -263,14 +297,21 @@ impl<S: Scenario> Run<S> {
 
     fn progress(&self) -> Progress {
         let phase = match self.phase {
-            Phase::Setup => "setting up",
+            Phase::Setup => Progress::SETUP,
             Phase::Warmup => "warming up",
             Phase::Measure => "measuring",
             Phase::Drain | Phase::Quiet | Phase::Done => "finishing",
         };
         let tally = &self.io.tally;
         let seconds = self.io.now as f64 / SECOND as f64;
-        Progress { phase, seconds, operations: tally.total, connections: tally.ready }
+        let whole = match self.phase {
+            Phase::Warmup => self.warmup,
+            Phase::Measure => self.duration,
+            Phase::Setup | Phase::Drain | Phase::Quiet | Phase::Done => 0,
+        };
+        let left = self.until.saturating_sub(self.io.now);
+        let share = if whole > 0 { 1.0 - left as f64 / whole as f64 } else { 0.0 };
+        Progress { phase, share, seconds, operations: tally.total, connections: tally.ready }
     }
 
     fn report(&self, report: Report, fault: Option<Fault>) -> Report {
@@ -281,7 +322,10 @@ impl<S: Scenario> Run<S> {
             connections: tally.ready,
             pings: tally.pings,
             ignored: tally.ignored,
-            latency: Latency::of(&tally.latency),
+            latency: Latency::of(tally.latency()),
+            distribution: distribution(tally.latency()),
+            samples: self.samples.clone(),
+            notes: self.scenario.notes(),
             fault,
             ..report
         };
@@ -292,6 +336,7 @@ impl<S: Scenario> Run<S> {
                 cpu_seconds: server_to.cpu - server_from.cpu,
                 resident_before: self.resident_before,
                 resident: server_to.resident,
+                resident_peak: self.samples.iter().map(|sample| sample.resident).max().unwrap_or(0),
             });
         }
         report

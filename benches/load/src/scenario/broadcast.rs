@@ -39,6 +39,7 @@ pub(super) fn run(common: &Common, options: &Options, tell: &mut dyn FnMut(Progr
     let plan = Plan {
         rooms: 1,
         members: options.members,
+        stalled: 0,
         outsider: true,
         in_flight: options.in_flight,
         size: options.size,

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use serde_json::Value;
+
 use super::{Scenario, ask::check_size, crowd::Crowd};
 use crate::{
     fault::{Fault, FaultKind, excerpt},
@@ -21,6 +23,8 @@ pub(super) struct Plan {
     pub(super) rooms: u32,
     /// Members of each room.
     pub(super) members: u32,
+    /// How many of them stop reading when all have joined.
+    pub(super) stalled: u32,
     /// Whether the publisher of a room is a connection that is in no room, or one of its members.
     pub(super) outsider: bool,
     /// Messages of each room under way at once in a closed loop.
@@ -42,6 +46,17 @@ struct Room {
     under_way: VecDeque<Flight>,
 }
 
+/// What has become of the members that stopped reading.
+#[derive(Default)]
+struct Stalled {
+    /// Whether they read again, to find out.
+    resumed: bool,
+    /// Those the server has closed.
+    cut: u32,
+    /// Those that have received everything, late.
+    caught_up: u32,
+}
+
 /// All rooms. Connections are numbered room by room; the publisher is the first of its room.
 pub(super) struct Fanout {
     plan: Plan,
@@ -52,6 +67,7 @@ pub(super) struct Fanout {
     /// For each connection, the number of the message it must receive next.
     next: Vec<u32>,
     joined: u32,
+    stalled: Stalled,
     outstanding: u64,
     /// Which room is next in an open loop.
     turn: usize,
@@ -70,6 +86,7 @@ impl Fanout {
             rooms: (0..plan.rooms).map(|_| Room { oldest: 0, under_way: VecDeque::new() }).collect(),
             next: vec![0; connections as usize],
             joined: 0,
+            stalled: Stalled::default(),
             outstanding: 0,
             turn: 0,
             packet: Vec::new(),
@@ -80,6 +97,17 @@ impl Fanout {
     /// Connections that belong to a room, its publisher included.
     fn group(&self) -> u32 {
         self.plan.members + u32::from(self.plan.outsider)
+    }
+
+    /// Whether a connection is one of those that stop reading: the last of each room.
+    fn is_stalled(&self, number: usize) -> bool {
+        number % self.group() as usize >= (self.group() - self.plan.stalled) as usize
+    }
+
+    fn stalled(&self) -> impl Iterator<Item = u32> + use<> {
+        let (group, stalled) = (self.group(), self.plan.stalled);
+        (0..self.plan.rooms)
+            .flat_map(move |room| (group - stalled..group).map(move |place| room * group + place))
     }
 
     fn name(room: usize) -> String {
@@ -99,7 +127,7 @@ impl Fanout {
         self.payload.push(&mut self.packet, sender, number);
         self.packet.extend_from_slice(br#""]"#);
         io.text(self.crowd.id(sender * self.group()), &self.packet);
-        let left = self.plan.members;
+        let left = self.plan.members - self.plan.stalled;
         self.outstanding += u64::from(left);
         self.rooms[room].under_way.push_back(Flight { since, left, packet: expected });
     }
@@ -112,6 +140,11 @@ impl Fanout {
                 self.joined += 1;
                 io.step();
                 io.prepared = self.crowd.complete() && self.joined == self.plan.rooms * self.plan.members;
+                if io.prepared {
+                    for number in self.stalled() {
+                        io.net.pause(self.crowd.id(number))?;
+                    }
+                }
             }
             _ => {
                 let text = format!("the acknowledgement of `join` was expected, found {}", excerpt(packet));
@@ -119,6 +152,29 @@ impl Fanout {
             }
         }
         Ok(())
+    }
+
+    /// Takes in a message of a member that had stopped reading: others have received it long ago, but it must be the
+    /// next in its order.
+    fn late(&mut self, number: usize, packet: &[u8]) -> Result<(), Fault> {
+        let room = number / self.group() as usize;
+        let expected = self.next[number];
+        let mut message = self.packets.event();
+        message.extend_from_slice(br#"["msg",""#);
+        self.payload.push(&mut message, u32::try_from(room).unwrap_or(u32::MAX), expected);
+        message.extend_from_slice(br#""]"#);
+        if packet != message && matches!(self.unusual(number, room, packet)?, Usual::Ignored) {
+            return Ok(());
+        }
+        self.next[number] = expected.wrapping_add(1);
+        self.stalled.caught_up += u32::from(self.has_all(number));
+        Ok(())
+    }
+
+    /// Whether a connection has received all messages of its room.
+    fn has_all(&self, number: usize) -> bool {
+        let room = &self.rooms[number / self.group() as usize];
+        self.next[number] == room.oldest.wrapping_add(under_way(room))
     }
 
     /// Takes in a packet that is not, byte for byte, the next message of its connection.
@@ -221,6 +277,9 @@ impl Scenario for Fanout {
             return self.joined(io, packet);
         }
         let number = io.index(id);
+        if self.is_stalled(number) {
+            return self.late(number, packet);
+        }
         let room = number / self.group() as usize;
         let expected = self.next[number];
         if self.rooms[room].flight(expected).is_none_or(|flight| flight.packet != packet) {
@@ -250,8 +309,38 @@ impl Scenario for Fanout {
         Ok(())
     }
 
+    fn finish(&mut self, io: &mut Io) -> Result<(), Fault> {
+        self.stalled.resumed = true;
+        for number in self.stalled() {
+            io.net.resume(self.crowd.id(number))?;
+        }
+        Ok(())
+    }
+
+    fn ended(&mut self, io: &mut Io, id: Id) -> Result<(), Fault> {
+        let number = io.index(id);
+        if !io.prepared || !self.is_stalled(number) {
+            let text = format!("the server closed a connection; awaited: {}", self.awaited());
+            return Err(Fault::new(FaultKind::Connection, text));
+        }
+        io.net.close(id);
+        if !self.has_all(number) {
+            self.stalled.cut += 1;
+        }
+        Ok(())
+    }
+
     fn outstanding(&self) -> u64 {
-        self.outstanding
+        let Stalled { resumed, cut, caught_up } = self.stalled;
+        let unknown = self.plan.rooms * self.plan.stalled - cut - caught_up;
+        self.outstanding + if resumed { u64::from(unknown) } else { 0 }
+    }
+
+    fn notes(&self) -> Vec<(&'static str, Value)> {
+        if self.plan.stalled == 0 {
+            return Vec::new();
+        }
+        vec![("stalled_cut", self.stalled.cut.into()), ("stalled_caught_up", self.stalled.caught_up.into())]
     }
 
     fn awaited(&self) -> String {
@@ -267,6 +356,7 @@ impl Scenario for Fanout {
             let outsider = self.plan.outsider && number.is_multiple_of(group);
             !outsider && self.rooms[number / group].flight(**next).is_some()
         });
-        format!("{} messages at {} of {members} members", self.outstanding, behind.count())
+        let behind = behind.count();
+        format!("{} messages, {behind} of {members} members have not received all", self.outstanding)
     }
 }

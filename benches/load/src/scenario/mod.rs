@@ -8,14 +8,17 @@ mod broadcast;
 mod chat;
 mod crowd;
 mod echo;
+mod fairness;
 mod fanout;
 mod handshake;
 mod idle;
 mod polling;
 mod rooms;
+mod slow;
 mod upgrade;
 
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
 use crate::{
     fault::{Fault, FaultKind, excerpt},
@@ -40,6 +43,10 @@ pub enum Command {
     Broadcast(Job<broadcast::Options>),
     /// Publish to many rooms at once. An operation is one message received by one member.
     Rooms(Job<rooms::Options>),
+    /// Publish to one room of which some members do not read. An operation is one message received by one that does.
+    Slow(Job<slow::Options>),
+    /// Echo while others broadcast to a large room. An operation is one acknowledged event.
+    Fairness(Job<fairness::Options>),
     /// Send events that are acknowledged, over long-polling alone. An operation is one acknowledged event.
     Polling(Job<polling::Options>),
     /// Log people in to roomcast and let them chat in rooms. An operation is one message that was acknowledged.
@@ -69,6 +76,8 @@ impl Command {
             Command::Echo(job) => &job.common,
             Command::Broadcast(job) => &job.common,
             Command::Rooms(job) => &job.common,
+            Command::Slow(job) => &job.common,
+            Command::Fairness(job) => &job.common,
             Command::Polling(job) => &job.common,
             Command::Chat(job) => &job.common,
             Command::Idle(job) => &job.common,
@@ -82,6 +91,8 @@ impl Command {
             Command::Echo(Job { common, own }) => echo::run(common, own, tell),
             Command::Broadcast(Job { common, own }) => broadcast::run(common, own, tell),
             Command::Rooms(Job { common, own }) => rooms::run(common, own, tell),
+            Command::Slow(Job { common, own }) => slow::run(common, own, tell),
+            Command::Fairness(Job { common, own }) => fairness::run(common, own, tell),
             Command::Polling(Job { common, own }) => polling::run(common, own, tell),
             Command::Chat(Job { common, own }) => chat::run(common, own, tell),
             Command::Idle(Job { common, own }) => idle::run(common, own, tell),
@@ -115,6 +126,16 @@ pub(crate) trait Scenario {
     fn ended(&mut self, _: &mut Io, _: Id) -> Result<(), Fault> {
         let text = format!("the server closed a connection; awaited: {}", self.awaited());
         Err(Fault::new(FaultKind::Connection, text))
+    }
+
+    /// No new operation will begin.
+    fn finish(&mut self, _: &mut Io) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    /// What the report should tell besides.
+    fn notes(&self) -> Vec<(&'static str, Value)> {
+        Vec::new()
     }
 
     /// How many operations are under way.

@@ -43,6 +43,7 @@ pub(super) fn run(common: &Common, options: &Options, tell: &mut dyn FnMut(Progr
     let plan = Plan {
         rooms: options.rooms,
         members: options.members,
+        stalled: 0,
         outsider: false,
         in_flight: options.in_flight,
         size: options.size,

@@ -67,6 +67,44 @@ fn idle_connections_are_held_and_the_server_is_measured() {
 }
 
 #[test]
+fn readers_that_stall_are_cut_and_the_others_receive_all() {
+    let server = start(correct);
+    let report = passes(&server, "slow --members 6 --stalled 2 --size 400000 --rate 50");
+    assert_eq!(report.notes, [("stalled_cut", 2.into()), ("stalled_caught_up", 0.into())]);
+    let report = passes(&server, "slow --members 6 --stalled 2 --size 1000 --rate 50");
+    assert_eq!(report.notes, [("stalled_cut", 0.into()), ("stalled_caught_up", 2.into())]);
+}
+
+#[test]
+fn a_few_are_measured_while_many_are_broadcast_to() {
+    let server = start(correct);
+    let report = passes(&server, "fairness --members 50 --connections 3 --rate 500");
+    assert!((report.throughput() - 500.0).abs() < 250.0, "{report:?}");
+    assert!(report.notes[0].1.as_f64().unwrap() > 100.0, "{:?}", report.notes);
+    let settings = ["slow --members 2 --stalled 2", "fairness --members 0"];
+    for line in settings {
+        assert_eq!(load(&server, line).fault.map(|fault| fault.kind), Some(loadtest::FaultKind::Setting));
+    }
+}
+
+#[test]
+fn the_window_is_told_in_parts_that_make_the_whole() {
+    let server = start(correct);
+    let report = passes(&server, "echo --connections 2");
+    assert!(report.samples.len() >= 2, "{:?}", report.samples);
+    let mut from = 0.0;
+    let mut operations = 0.0;
+    for sample in &report.samples {
+        assert!(sample.at > from && sample.p50 <= sample.p99, "{:?}", report.samples);
+        operations += sample.throughput * (sample.at - from);
+        from = sample.at;
+    }
+    assert!((operations - report.operations as f64).abs() < 1.0, "{operations} of {}", report.operations);
+    assert!(report.distribution.is_sorted(), "{:?}", report.distribution);
+    assert!(report.html().contains("<polyline"));
+}
+
+#[test]
 fn another_namespace_gets_its_authentication() {
     let server = start(|io| {
         let chat = io.of("/chat");

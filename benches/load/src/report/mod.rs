@@ -1,4 +1,7 @@
-//! The result of a run: one JSON line, or a short table.
+//! The result of a run: one JSON line, a short table, or a page with plots.
+
+mod html;
+mod plot;
 
 use std::fmt::Write;
 
@@ -39,6 +42,32 @@ impl Latency {
     }
 }
 
+/// The shares of operations at which a distribution is plotted: each step comes closer to all by the same factor.
+const STEPS_OF_DISTRIBUTION: i32 = 60;
+
+/// The latencies of a window as a curve: the share of operations that were not slower, and microseconds.
+pub(crate) fn distribution(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
+    let shares = (0..=STEPS_OF_DISTRIBUTION).map(|step| 1.0 - 10_f64.powf(-f64::from(step) / 10.0));
+    let told_apart = 1.0 - 1.0 / (histogram.len().max(1) as f64);
+    let points = shares.take_while(|share| *share <= told_apart);
+    points.map(|share| (share, histogram.value_at_quantile(share) as f64 / 1e3)).collect()
+}
+
+/// What was measured in a short part of the window.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// Seconds from the start of the window to the end of the part.
+    pub at: f64,
+    /// Operations completed each second.
+    pub throughput: f64,
+    /// Half of them were faster, in microseconds.
+    pub p50: f64,
+    /// 99 % of them were faster, in microseconds.
+    pub p99: f64,
+    /// Resident bytes of the server's process, without its children, if it was named.
+    pub resident: u64,
+}
+
 /// What the server's process tree used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ServerUse {
@@ -48,6 +77,8 @@ pub struct ServerUse {
     pub resident_before: u64,
     /// Resident bytes at the end of the measured window.
     pub resident: u64,
+    /// The most resident bytes of the process, without its children, seen within the window.
+    pub resident_peak: u64,
 }
 
 /// The result of a run.
@@ -71,6 +102,12 @@ pub struct Report {
     pub ignored: u64,
     /// Latencies, if an operation was completed.
     pub latency: Option<Latency>,
+    /// The same as a curve: the share of operations that were not slower than so many microseconds.
+    pub distribution: Vec<(f64, f64)>,
+    /// The window in short parts.
+    pub samples: Vec<Sample>,
+    /// What the scenario tells besides.
+    pub notes: Vec<(&'static str, Value)>,
     /// What the server used, if its process was named.
     pub server: Option<ServerUse>,
     /// CPU time of this program in the window, in seconds.
@@ -137,18 +174,34 @@ impl Report {
             ),
             ("server_resident_bytes_before", self.server.map(|server| server.resident_before).into()),
             ("server_resident_bytes", self.server.map(|server| server.resident).into()),
+            ("server_resident_bytes_peak", self.server.map(|server| server.resident_peak).into()),
             ("server_resident_bytes_per_connection", rounded(self.resident_per_connection())),
             ("load_cpu_us_per_op", rounded(ratio(self.own_cpu_seconds * 1e6, self.operations as f64))),
             ("load_cpu_share", rounded(ratio(self.own_cpu_seconds, self.seconds))),
         ];
-        line.extend(rest.map(|(name, value)| (name.to_owned(), value)));
+        line.extend(rest.into_iter().chain(self.notes.clone()).map(|(name, value)| (name.to_owned(), value)));
         Value::Object(line).to_string()
+    }
+
+    /// The report as a page that needs no other file.
+    #[must_use]
+    pub fn html(&self) -> String {
+        html::page(self)
     }
 
     /// The report for people.
     #[must_use]
     pub fn table(&self) -> String {
-        let mut rows: Vec<(&str, String)> = vec![("scenario", self.scenario.into())];
+        self.rows().iter().fold(String::new(), |mut table, (name, value)| {
+            // Writing to a string does not fail.
+            let _ = writeln!(table, "{name:>15}  {value}");
+            table
+        })
+    }
+
+    /// The report's lines: what is told, and how it is.
+    fn rows(&self) -> Vec<(&'static str, String)> {
+        let mut rows: Vec<(&'static str, String)> = vec![("scenario", self.scenario.into())];
         rows.extend(self.settings.iter().map(|(name, value)| (*name, value.to_string())));
         if self.operations > 0 {
             rows.push(("operations", format!("{} in {:.2} s", self.operations, self.seconds)));
@@ -165,7 +218,11 @@ impl Report {
             let share = ratio(server.cpu_seconds * 100.0, self.seconds).unwrap_or(0.0);
             rows.push((
                 "server use",
-                format!("{share:.0} % of a core, {:.1} MB resident", server.resident as f64 / 1e6),
+                format!(
+                    "{share:.0} % of a core, {:.1} MB resident, {:.1} MB at most",
+                    server.resident as f64 / 1e6,
+                    server.resident_peak as f64 / 1e6
+                ),
             ));
             if let Some(bytes) = self.resident_per_connection() {
                 rows.push((
@@ -181,12 +238,9 @@ impl Report {
             self.checked, self.pings, self.ignored
         );
         rows.push(("received", unasked));
+        rows.extend(self.notes.iter().map(|(name, value)| (*name, value.to_string())));
         rows.push(("verdict", self.fault.as_ref().map_or("ok".into(), |fault| format!("FAILED, {fault}"))));
-        rows.iter().fold(String::new(), |mut table, (name, value)| {
-            // Writing to a string does not fail.
-            let _ = writeln!(table, "{name:>15}  {value}");
-            table
-        })
+        rows
     }
 }
 
@@ -201,7 +255,8 @@ mod tests {
 
     #[test]
     fn a_report_is_one_line_of_json_or_a_table() {
-        let server = ServerUse { cpu_seconds: 1.0, resident_before: 1_000, resident: 3_000 };
+        let server =
+            ServerUse { cpu_seconds: 1.0, resident_before: 1_000, resident: 3_000, resident_peak: 4_000 };
         let report = Report {
             scenario: "echo",
             settings: vec![("size", 64.into())],
@@ -209,6 +264,7 @@ mod tests {
             operations: 500_000,
             connections: 10,
             latency: Some(Latency::default()),
+            notes: vec![("stalled_cut", 3.into())],
             server: Some(server),
             ..Report::default()
         };
@@ -219,6 +275,7 @@ mod tests {
         assert_eq!(value["server_resident_bytes_per_connection"], 200.0);
         assert_eq!(value["operations_per_second"], 250_000.0);
         assert_eq!(value["ok"], true);
+        assert_eq!(value["stalled_cut"], 3);
         assert!(report.table().contains("2.00 µs per operation"));
     }
 
