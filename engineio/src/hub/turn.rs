@@ -12,7 +12,7 @@ use std::{cell::RefCell, sync::Arc, time::Instant};
 use super::runtime::{Flush, Runtime};
 
 /// Connections flushed before the turn's thread goes on; the rest follows in slices.
-pub const FLUSH_AT_ONCE: usize = 128;
+pub const FLUSH_AT_ONCE: usize = 64;
 
 #[derive(Default)]
 struct State {

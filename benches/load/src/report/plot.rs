@@ -1,7 +1,5 @@
 //! Line plots as SVG.
 
-use std::fmt::Write;
-
 const WIDTH: f64 = 760.0;
 const HEIGHT: f64 = 260.0;
 /// Room for the labels at the left and at the bottom, and for the title.
@@ -9,8 +7,8 @@ const LEFT: f64 = 64.0;
 const BOTTOM: f64 = 28.0;
 const TOP: f64 = 34.0;
 const RIGHT: f64 = 16.0;
-/// Lines of the grid, in each direction.
-const STEPS: u32 = 4;
+/// The most lines of the grid in each direction.
+const STEPS: f64 = 6.0;
 
 /// One line of a plot.
 pub(super) struct Line {
@@ -29,39 +27,45 @@ pub(super) struct Plot<'a> {
 impl Plot<'_> {
     /// Draws the plot; nothing if no line has two points.
     pub(super) fn draw(&self) -> String {
-        let points = || self.lines.iter().flat_map(|line| line.points.iter().copied());
         if self.lines.iter().all(|line| line.points.len() < 2) {
             return String::new();
         }
-        let (left, right) =
-            points().fold((f64::MAX, f64::MIN), |(low, high), (x, _)| (low.min(x), high.max(x)));
-        let top = points().fold(f64::MIN_POSITIVE, |high, (_, y)| high.max(y)) * 1.05;
-        let at_x =
-            |x: f64| LEFT + (x - left) / (right - left).max(f64::MIN_POSITIVE) * (WIDTH - LEFT - RIGHT);
+        let highest = |axis: fn(&(f64, f64)) -> f64| {
+            self.lines.iter().flat_map(|line| &line.points).map(axis).fold(f64::MIN_POSITIVE, f64::max)
+        };
+        let (right, top) = (highest(|point| point.0), highest(|point| point.1));
+        let at_x = |x: f64| LEFT + x / right * (WIDTH - LEFT - RIGHT);
         let at_y = |y: f64| HEIGHT - BOTTOM - y / top * (HEIGHT - BOTTOM - TOP);
-        let mut out =
-            format!("<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">", self.title);
-        // Writing to a string does not fail.
-        let _ = write!(out, "<text class=\"title\" x=\"{LEFT}\" y=\"18\">{}</text>", self.title);
-        for step in 0..=STEPS {
-            let share = f64::from(step) / f64::from(STEPS);
-            let (y, value) = (at_y(top * share), number(top * share));
-            let _ = write!(out, "<line x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>", WIDTH - RIGHT);
-            let _ = write!(out, "<text class=\"y\" x=\"{}\" y=\"{:.1}\">{value}</text>", LEFT - 6.0, y + 4.0);
-            let (x, value) = (left + (right - left) * share, (self.x_label)(left + (right - left) * share));
-            let _ =
-                write!(out, "<text class=\"x\" x=\"{:.1}\" y=\"{}\">{value}</text>", at_x(x), HEIGHT - 8.0);
+        let title = self.title;
+        let mut out = format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{title}">"#);
+        out += &format!(r#"<text class="title" x="{LEFT}" y="16">{title}</text>"#);
+        for value in grid(top) {
+            let (y, end, label) = (at_y(value), WIDTH - RIGHT, number(value));
+            out += &format!(r#"<line x1="{LEFT}" x2="{end}" y1="{y:.1}" y2="{y:.1}"/>"#);
+            out += &format!(r#"<text class="y" x="{}" y="{:.1}">{label}</text>"#, LEFT - 6.0, y + 4.0);
         }
-        for (index, line) in self.lines.iter().enumerate() {
+        for value in grid(right) {
+            let (x, y, label) = (at_x(value), HEIGHT - 8.0, (self.x_label)(value));
+            out += &format!(r#"<text class="x" x="{x:.1}" y="{y}">{label}</text>"#);
+        }
+        for (index, Line { name, points }) in self.lines.iter().enumerate() {
             let path: Vec<_> =
-                line.points.iter().map(|&(x, y)| format!("{:.1},{:.1}", at_x(x), at_y(y))).collect();
-            let _ = write!(out, "<polyline class=\"line{index}\" points=\"{}\"/>", path.join(" "));
-            let place = WIDTH - RIGHT - 60.0 * (self.lines.len() - index) as f64 + 60.0;
-            let _ =
-                write!(out, "<text class=\"name line{index}\" x=\"{place}\" y=\"18\">{}</text>", line.name);
+                points.iter().map(|&(x, y)| format!("{:.1},{:.1}", at_x(x), at_y(y))).collect();
+            let path = path.join(" ");
+            out += &format!(r#"<polyline class="line{index}" points="{path}"/>"#);
+            let place = WIDTH - RIGHT - 60.0 * (self.lines.len() - 1 - index) as f64;
+            out += &format!(r#"<text class="name line{index}" x="{place}" y="16">{name}</text>"#);
         }
         out + "</svg>"
     }
+}
+
+/// Round values from 0 up to the highest.
+fn grid(highest: f64) -> impl Iterator<Item = f64> {
+    let power = 10_f64.powf((highest / STEPS).log10().floor());
+    let step = [1.0, 2.0, 5.0, 10.0].map(|factor| factor * power);
+    let step = step.into_iter().find(|step| highest / step <= STEPS).unwrap_or(highest);
+    (0..).map(move |number| f64::from(number) * step).take_while(move |value| *value <= highest)
 }
 
 /// A number short enough for an axis.
@@ -69,8 +73,7 @@ fn number(value: f64) -> String {
     match value {
         value if value >= 1e6 => format!("{:.1}M", value / 1e6),
         value if value >= 1e4 => format!("{:.0}k", value / 1e3),
-        value if value >= 100.0 => format!("{value:.0}"),
-        value => format!("{value:.2}"),
+        value => format!("{}", (value * 1e3).round() / 1e3),
     }
 }
 
@@ -83,8 +86,8 @@ mod tests {
         let lines = vec![Line { name: "p50", points: vec![(0.0, 0.0), (10.0, 100.0)] }];
         let plot = Plot { title: "Latency", x_label: |x| format!("{x} s"), lines };
         let svg = plot.draw();
-        assert!(svg.contains("points=\"64.0,232.0 744.0,43.4\""), "{svg}");
-        assert!(svg.contains(">5 s</text>") && svg.contains(">105</text>"), "{svg}");
+        assert!(svg.contains(r#"points="64.0,232.0 744.0,34.0""#), "{svg}");
+        assert!(svg.contains(">4 s</text>") && svg.contains(">80</text>"), "{svg}");
     }
 
     #[test]
@@ -94,8 +97,18 @@ mod tests {
     }
 
     #[test]
+    fn the_grid_has_few_lines_at_round_values() {
+        for (highest, lines) in
+            [(100.0, &[0.0, 20.0, 40.0, 60.0, 80.0, 100.0][..]), (0.35, &[0.0, 0.1, 0.2, 0.3])]
+        {
+            let found: Vec<_> = grid(highest).map(|value| (value * 1e6).round() / 1e6).collect();
+            assert_eq!(found, lines);
+        }
+    }
+
+    #[test]
     fn numbers_are_short() {
-        for (value, text) in [(0.5, "0.50"), (250.0, "250"), (25_000.0, "25k"), (2.5e6, "2.5M")] {
+        for (value, text) in [(0.5, "0.5"), (250.0, "250"), (25_000.0, "25k"), (2.5e6, "2.5M")] {
             assert_eq!(number(value), text);
         }
     }
