@@ -1,6 +1,6 @@
 //! The arguments of an event: how they become JSON and attachments, and how a handler gets them back.
 
-use std::{fmt, io};
+use std::{borrow::Cow, fmt, io};
 
 use bytes::Bytes;
 use serde::{
@@ -8,24 +8,24 @@ use serde::{
     de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor, value::SeqAccessDeserializer},
     ser::{Impossible, SerializeTuple},
 };
-use serde_json::ser::Formatter;
+use serde_json::{ser::Formatter, value::RawValue};
 
 use crate::socketio::with_attachments;
 
 /// Why arguments cannot be written or read.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct ArgsError(String);
+pub struct ArgsError(Cow<'static, str>);
 
 impl serde::ser::Error for ArgsError {
     fn custom<T: fmt::Display>(message: T) -> Self {
-        Self(message.to_string())
+        Self(message.to_string().into())
     }
 }
 
 impl From<serde_json::Error> for ArgsError {
     fn from(error: serde_json::Error) -> Self {
-        Self(error.to_string())
+        Self(error.to_string().into())
     }
 }
 
@@ -106,7 +106,7 @@ macro_rules! refuse {
 }
 
 fn no_tuple<T>() -> Result<T, ArgsError> {
-    Err(ArgsError(NO_TUPLE.to_owned()))
+    Err(ArgsError(Cow::Borrowed(NO_TUPLE)))
 }
 
 impl<'a> Serializer for Spread<'a> {
@@ -294,14 +294,8 @@ pub struct Payload {
 impl Payload {
     /// Takes the arguments behind the event's name out of an event's array.
     pub(crate) fn from_event(data: &str, attachments: &[Bytes]) -> Result<Self, ArgsError> {
-        let all: Vec<&serde_json::value::RawValue> = serde_json::from_str(data)?;
         let mut json = String::with_capacity(data.len());
-        for argument in all.iter().skip(1) {
-            if !json.is_empty() {
-                json.push(',');
-            }
-            json.push_str(argument.get());
-        }
+        serde_json::Deserializer::from_str(data).deserialize_seq(Copied(&mut json))?;
         Ok(Self { json, attachments: attachments.to_vec() })
     }
 
@@ -311,6 +305,28 @@ impl Payload {
 
     pub(crate) fn attachments(&self) -> &[Bytes] {
         &self.attachments
+    }
+}
+
+/// Copies the elements behind the first of an array, with commas between them.
+struct Copied<'a>(&'a mut String);
+
+impl<'de> Visitor<'de> for Copied<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an event's array")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
+        seq.next_element::<IgnoredAny>()?;
+        while let Some(argument) = seq.next_element::<&RawValue>()? {
+            if !self.0.is_empty() {
+                self.0.push(',');
+            }
+            self.0.push_str(argument.get());
+        }
+        Ok(())
     }
 }
 

@@ -111,7 +111,7 @@ impl Inner {
             ClientAction::None => {}
             ClientAction::Connect(packet) => self.connect(peer, &packet),
             ClientAction::Packet(packet) => self.deliver(&packet, &[]),
-            ClientAction::Complete(text, attachments) => match Packet::decode(&text, &self.config) {
+            ClientAction::Complete(text, attachments) => match Packet::decode_again(&text, &self.config) {
                 Ok(packet) => self.deliver(&packet, &attachments),
                 Err(error) => self.violation(peer, &error.into()),
             },

@@ -8,7 +8,7 @@ use serde::{
     de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::packet::Packet;
+use super::{json::Key, packet::Packet};
 use crate::config::{Config, after};
 
 /// Bytes in an event's arguments, anywhere inside them.
@@ -81,8 +81,8 @@ impl<'de> Deserialize<'de> for Binary {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Binary, A::Error> {
                 let mut index = None;
-                while let Some(key) = map.next_key::<String>()? {
-                    if key == "num" {
+                while let Some(key) = map.next_key::<Key>()? {
+                    if key == Key::Num {
                         index = Some(map.next_value::<usize>()?);
                     } else {
                         map.next_value::<IgnoredAny>()?;

@@ -36,6 +36,13 @@ pub(super) fn event_head(array: &str) -> Result<EventHead<'_>, serde_json::Error
     Ok(head)
 }
 
+/// Reads the name of an event that [`event_head`] has read before.
+pub(super) fn event_name(array: &str) -> Option<Cow<'_, str>> {
+    let behind_bracket = array.trim_start().strip_prefix('[')?;
+    let mut values = serde_json::Deserializer::from_str(behind_bracket).into_iter::<Name<'_>>();
+    values.next()?.ok().map(|name| name.0)
+}
+
 /// Counts the elements of an array.
 pub(super) fn array_len(array: &str) -> Result<usize, serde_json::Error> {
     struct Len;
@@ -147,6 +154,40 @@ struct Placeholders {
     attachments: usize,
 }
 
+/// A key of an object that may be a placeholder.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Key {
+    /// `_placeholder`: whether it is one.
+    Placeholder,
+    /// `num`: which attachment it stands for.
+    Num,
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Key {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct KeyVisitor;
+
+        impl Visitor<'_> for KeyVisitor {
+            type Value = Key;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a key")
+            }
+
+            fn visit_str<E>(self, key: &str) -> Result<Key, E> {
+                Ok(match key {
+                    "_placeholder" => Key::Placeholder,
+                    "num" => Key::Num,
+                    _ => Key::Other,
+                })
+            }
+        }
+
+        deserializer.deserialize_str(KeyVisitor)
+    }
+}
+
 /// What a value inside a binary packet's JSON can be, as far as placeholders are concerned.
 #[derive(Clone, Copy, PartialEq)]
 enum Seen {
@@ -201,11 +242,11 @@ impl<'de> Visitor<'de> for Placeholders {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Seen, A::Error> {
         let (mut is_placeholder, mut index) = (false, None);
-        while let Some(key) = map.next_key::<Cow<'de, str>>()? {
+        while let Some(key) = map.next_key::<Key>()? {
             let value = map.next_value_seed(self)?;
-            match (key.as_ref(), value) {
-                ("_placeholder", value) => is_placeholder = value == Seen::True,
-                ("num", Seen::Index(num)) => index = Some(num),
+            match (key, value) {
+                (Key::Placeholder, value) => is_placeholder = value == Seen::True,
+                (Key::Num, Seen::Index(num)) => index = Some(num),
                 _ => {}
             }
         }
@@ -246,6 +287,9 @@ mod tests {
         let name = |text: &str| event_head(text).map(|head| (head.name.into_owned(), head.arguments)).ok();
         assert_eq!(name(r#"["a\u00e9",1,{}]"#), Some(("aé".into(), 2)));
         assert_eq!(name("[42]"), Some(("42".into(), 0)));
+        for text in [r#"["aé",1,{}]"#, "[42]", " [ 42,1]"] {
+            assert_eq!(event_name(text), event_head(text).map(|head| head.name).ok(), "{text}");
+        }
         for text in ["[]", "{}", "[null]", "[true]", "[{}]", "[[]]", r#"["a""#, r#"["a"]x"#] {
             assert_eq!(name(text), None, "{text}");
         }

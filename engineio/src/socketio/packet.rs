@@ -139,6 +139,24 @@ impl<'a> Packet<'a> {
     /// # Ok::<(), engineio::socketio::DecodeError>(())
     /// ```
     pub fn decode(text: &'a str, config: &Config) -> Result<Self, DecodeError> {
+        let packet = Self::split(text, config)?;
+        let event = check_payload(packet.kind, packet.data, packet.attachments, config)?;
+        Ok(Self { event, ..packet })
+    }
+
+    /// Reads a packet that was decoded before, when its attachments were still missing: its payload needs no second
+    /// check.
+    pub(crate) fn decode_again(text: &'a str, config: &Config) -> Result<Self, DecodeError> {
+        let packet = Self::split(text, config)?;
+        if packet.kind != PacketType::BinaryEvent {
+            return Ok(packet);
+        }
+        let event = json::event_name(packet.data).ok_or(DecodeError::Empty)?;
+        Ok(Self { event, ..packet })
+    }
+
+    /// Takes the text apart up to the payload, which is left as it is.
+    fn split(text: &'a str, config: &Config) -> Result<Self, DecodeError> {
         let first = text.chars().next().ok_or(DecodeError::Empty)?;
         let kind = u8::try_from(first).ok().and_then(PacketType::from_digit);
         let kind = kind.ok_or(DecodeError::UnknownType(first))?;
@@ -146,8 +164,7 @@ impl<'a> Packet<'a> {
         let (attachments, rest) = if kind.is_binary() { read_attachments(rest, config)? } else { (0, rest) };
         let (namespace, rest) = read_namespace(rest);
         let (id, data) = read_id(rest)?;
-        let event = check_payload(kind, data, attachments, config)?;
-        Ok(Self { kind, namespace, id, attachments, data, event })
+        Ok(Self { kind, namespace, id, attachments, data, event: Cow::Borrowed("") })
     }
 }
 
