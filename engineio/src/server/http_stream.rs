@@ -18,6 +18,8 @@ use tokio::{
     net::TcpStream,
 };
 
+use super::joining::joined;
+
 /// How an answer begins that hands the connection over.
 const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
 
@@ -99,7 +101,9 @@ impl AsyncWrite for HttpStream {
         {
             return Poll::Ready(Ok(head.len()));
         }
-        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+        let mut stream = Pin::new(&mut self.stream);
+        let written = joined(slices, |bytes| stream.as_mut().poll_write(cx, bytes));
+        written.unwrap_or_else(|| stream.poll_write_vectored(cx, slices))
     }
 
     fn is_write_vectored(&self) -> bool {

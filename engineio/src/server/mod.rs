@@ -8,6 +8,7 @@ mod fragments;
 mod gathering;
 mod headers;
 mod http_stream;
+mod joining;
 mod listen;
 mod options;
 mod polling;

@@ -1,7 +1,6 @@
 //! The two kinds of byte streams a WebSocket can run on.
 
 use std::{
-    cell::RefCell,
     io::{self, IoSlice},
     pin::Pin,
     sync::Arc,
@@ -16,15 +15,8 @@ use tokio::{
     net::TcpStream,
 };
 
-use super::http_stream::HttpStream;
+use super::{http_stream::HttpStream, joining::joined};
 use crate::hub::{Link, Outbox};
-
-/// Slices that have so many bytes together, or fewer, are copied into one.
-const MAX_JOINED: usize = 4096;
-
-thread_local! {
-    static JOINED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-}
 
 /// The reading side.
 pub(super) enum Reader {
@@ -114,17 +106,8 @@ fn try_read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
 
 impl Link for TcpStream {
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        // The kernel takes one slice with less ado than a list, of one or of many small ones.
-        let written = match slices {
-            [only] => self.try_write(only)?,
-            _ if slices.iter().map(|slice| slice.len()).sum::<usize>() <= MAX_JOINED => JOINED
-                .with_borrow_mut(|joined| {
-                    joined.clear();
-                    slices.iter().for_each(|slice| joined.extend_from_slice(slice));
-                    self.try_write(joined)
-                })?,
-            _ => self.try_write_vectored(slices)?,
-        };
+        let written = joined(slices, |bytes| self.try_write(bytes));
+        let written = written.unwrap_or_else(|| self.try_write_vectored(slices))?;
         if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }
     }
 }
