@@ -2,12 +2,14 @@
 
 use std::sync::Arc;
 
+use futures_util::future::join_all;
+
 use super::{
     Place,
     support::{entered_room, post, post_once, text, user, whole_history},
 };
 use crate::{
-    chat::{RoomCode, UserOid},
+    chat::{NewMessage, RoomCode, UserOid},
     store::{Store, StoreError, unix_millis},
 };
 
@@ -53,6 +55,38 @@ pub(in crate::store) async fn a_repeated_client_id_answers_the_first_message(pla
     assert_eq!(first.message, repeat.message);
     assert!(!post_once(&*store, &ann, &code, "third", "ID 1").await.unwrap().duplicate);
     assert_eq!(whole_history(&*store, &ann, &code, 10).await, ["first", "third"]);
+}
+
+pub(in crate::store) async fn of_messages_given_together_only_the_bad_ones_are_refused(place: &dyn Place) {
+    let (store, ann, code) = room_of_ann(place).await;
+    let bob = user(&*store, "Bob").await;
+    let first = post_once(&*store, &ann, &code, "first", "id").await.unwrap();
+    let given = (0..40).map(|number| match number % 4 {
+        0 => NewMessage { client_id: Some("id".to_owned()), ..text(&ann, &code, "a repeat") },
+        1 => text(&bob, &code, "from outside"),
+        _ => text(&ann, &code, &number.to_string()),
+    });
+    let given: Vec<_> = given.collect();
+    let outcomes = join_all(given.iter().map(|message| store.append_message(message.clone()))).await;
+    for (message, outcome) in given.iter().zip(outcomes) {
+        match (message.msg.as_str(), outcome) {
+            ("a repeat", Ok(answered)) => {
+                assert_eq!((answered.duplicate, &answered.message), (true, &first.message))
+            }
+            ("from outside", Err(StoreError::NotInRoom(_))) => {}
+            (msg, Ok(answered)) => {
+                assert_eq!((answered.duplicate, answered.message.msg.as_str()), (false, msg))
+            }
+            (msg, Err(error)) => panic!("{msg}: {error}"),
+        }
+    }
+    let mut stored = whole_history(&*store, &ann, &code, 50).await;
+    stored.sort();
+    let mut expected: Vec<String> =
+        (0..40).filter(|number| number % 4 > 1).map(|number| number.to_string()).collect();
+    expected.push("first".to_owned());
+    expected.sort();
+    assert_eq!(stored, expected);
 }
 
 pub(in crate::store) async fn a_repeat_after_leaving_still_answers_the_first_message(place: &dyn Place) {

@@ -56,6 +56,7 @@ macro_rules! contract {
                 only_those_in_the_room_may_post,
                 posting_to_an_unknown_room_is_refused,
                 a_repeated_client_id_answers_the_first_message,
+                of_messages_given_together_only_the_bad_ones_are_refused,
                 a_repeat_after_leaving_still_answers_the_first_message,
                 a_client_id_is_unique_per_user_only,
                 of_concurrent_equal_client_ids_one_is_stored,

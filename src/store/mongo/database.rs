@@ -12,6 +12,7 @@ use mongodb::{
     },
 };
 
+use super::writer::Writer;
 use crate::{chat::UserOid, store::oid::Oid};
 
 /// How long the driver looks for a server that answers; callers wait as long before they hear that there is none.
@@ -37,10 +38,12 @@ pub(super) struct Database {
     pub(super) revoked_tokens: Collection<Document>,
     /// `{_id: e-mail in lower case, userOid, at}`: who may have this e-mail.
     pub(super) email_claims: Collection<Document>,
+    /// The way of new messages into `messages`.
+    pub(super) writer: Writer,
 }
 
 impl Database {
-    /// Makes a client; nothing is sent before it is used.
+    /// Makes a client; nothing is sent before it is used. Must be called inside a tokio runtime.
     pub(super) fn new(mut options: ClientOptions) -> Result<Self> {
         options.server_selection_timeout = Some(SERVER_SELECTION);
         options.connect_timeout = Some(CONNECT);
@@ -51,11 +54,14 @@ impl Database {
         options.selection_criteria = Some(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let client = Client::with_options(options)?;
         let database = client.default_database().unwrap_or_else(|| client.database(DEFAULT_NAME));
+        let (messages, current_rooms) =
+            (database.collection("messages"), database.collection("current_rooms"));
         Ok(Self {
             users: database.collection("users"),
             rooms: database.collection("rooms"),
-            messages: database.collection("messages"),
-            current_rooms: database.collection("current_rooms"),
+            writer: Writer::start(messages.clone(), current_rooms.clone()),
+            messages,
+            current_rooms,
             revoked_tokens: database.collection("revoked_tokens"),
             email_claims: database.collection("email_claims"),
             client,

@@ -11,7 +11,7 @@ use crate::store::StoreError;
 const CALL_LIMIT: Duration = Duration::from_secs(5);
 
 /// The server's code of a unique index refusing a document.
-const DUPLICATE_KEY: i32 = 11_000;
+pub(super) const DUPLICATE_KEY: i32 = 11_000;
 
 /// The server's codes of an index that exists with other options or under another name.
 const INDEX_CONFLICTS: [i32; 2] = [85, 86];

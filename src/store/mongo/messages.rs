@@ -1,16 +1,11 @@
 //! Messages and history in MongoDB.
 
 use mongodb::{
-    bson::{DateTime, doc, oid::ObjectId},
+    bson::{doc, oid::ObjectId},
     options::ReadConcern,
 };
 
-use super::{
-    database::{Database, next_object_id},
-    documents,
-    error::{is_duplicate, unavailable},
-    rooms,
-};
+use super::{database::Database, documents, error::unavailable, rooms, writer::Outcome};
 use crate::{
     chat::{Message, NewMessage, RoomCode, UserOid},
     store::{Appended, Page, StoreError, oid::Oid, page_limit, page_of},
@@ -18,17 +13,13 @@ use crate::{
 
 /// Stores a message of a user who is in the room; the unique index decides between equal client ids.
 pub(super) async fn append(db: &Database, new: NewMessage) -> Result<Appended, StoreError> {
-    if !rooms::is_in(db, &new.user_oid, &new.room_code).await? {
-        return refuse(db, &new).await;
-    }
-    let document = documents::message_document(next_object_id(), &new, DateTime::now());
-    match db.messages.insert_one(&document).await {
-        Ok(_) => Ok(Appended { message: documents::message(&document)?, duplicate: false }),
-        Err(error) if is_duplicate(&error) => first_with_client_id(db, &new)
+    match db.writer.store(new).await? {
+        Outcome::Stored(message) => Ok(Appended { message, duplicate: false }),
+        Outcome::NotHere(new) => refuse(db, &new).await,
+        Outcome::Repeated(new) => first_with_client_id(db, &new)
             .await?
             // It is stored but no majority has it yet: to answer it now could be to lose it.
             .ok_or_else(|| StoreError::Unavailable("the same message is just being stored".to_owned())),
-        Err(error) => Err(unavailable(error)),
     }
 }
 

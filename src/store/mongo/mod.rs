@@ -14,6 +14,7 @@ mod rooms;
 mod tests;
 mod tokens;
 mod users;
+mod writer;
 
 use std::time::Duration;
 

@@ -83,12 +83,6 @@ pub(super) async fn current(db: &Database, user: &UserOid) -> Result<Option<Room
     room_of(db, current).await
 }
 
-/// Tells whether the user is in the room.
-pub(super) async fn is_in(db: &Database, user: &UserOid, code: &RoomCode) -> Result<bool, StoreError> {
-    let here = doc! { "_id": &user.0, "roomCode": &code.0 };
-    db.current_rooms.find_one(here).await.map(|found| found.is_some()).map_err(unavailable)
-}
-
 /// Finds the document of a room, active or not, with no member but `user` in it.
 ///
 /// # Errors
