@@ -90,6 +90,11 @@ impl Target {
         head
     }
 
+    /// A GET of another path than that of Socket.IO.
+    pub(crate) fn get_path(&self, path: &str) -> Vec<u8> {
+        format!("GET {path} HTTP/1.1\r\n{}\r\n", self.headers).into_bytes()
+    }
+
     /// A request with a JSON body to another path than that of Socket.IO. The cookie may be empty.
     pub(crate) fn post_json(&self, path: &str, cookie: &str, body: &str) -> Vec<u8> {
         let (headers, cookie, length) = (&self.headers, cookie_line(cookie), body.len());
@@ -140,6 +145,13 @@ mod tests {
         let upgrade = String::from_utf8(target.open_websocket).unwrap();
         assert!(upgrade.starts_with("GET /rt/?EIO=4&transport=websocket HTTP/1.1\r\n"), "{upgrade}");
         assert!(upgrade.ends_with("dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"), "{upgrade}");
+    }
+
+    #[test]
+    fn other_paths_are_asked_for_as_they_are() {
+        let target = Target::new(&common()).unwrap();
+        let request = String::from_utf8(target.get_path("/healthz")).unwrap();
+        assert_eq!(request, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1:3000\r\n\r\n");
     }
 
     #[test]

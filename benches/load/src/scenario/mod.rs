@@ -10,6 +10,7 @@ mod crowd;
 mod echo;
 mod fairness;
 mod fanout;
+mod get;
 mod handshake;
 mod idle;
 mod polling;
@@ -51,6 +52,8 @@ pub enum Command {
     Polling(Job<polling::Options>),
     /// Log people in to roomcast and let them chat in rooms. An operation is one message that was acknowledged.
     Chat(Job<chat::Options>),
+    /// Ask for one path by plain HTTP. An operation is one answer.
+    Get(Job<get::Options>),
     /// Hold connections open and do nothing but answer pings: what memory they cost.
     Idle(Job<idle::Options>),
 }
@@ -80,6 +83,7 @@ impl Command {
             Command::Fairness(job) => &job.common,
             Command::Polling(job) => &job.common,
             Command::Chat(job) => &job.common,
+            Command::Get(job) => &job.common,
             Command::Idle(job) => &job.common,
         }
     }
@@ -95,6 +99,7 @@ impl Command {
             Command::Fairness(Job { common, own }) => fairness::run(common, own, tell),
             Command::Polling(Job { common, own }) => polling::run(common, own, tell),
             Command::Chat(Job { common, own }) => chat::run(common, own, tell),
+            Command::Get(Job { common, own }) => get::run(common, own, tell),
             Command::Idle(Job { common, own }) => idle::run(common, own, tell),
         }
     }

@@ -34,6 +34,7 @@ fn closed_loops_pass() {
         "rooms --rooms 5 --members 4",
         "polling --connections 5",
         "polling --connections 5 --outstanding 3",
+        "get --connections 3 --target /socket.io/?EIO=4&transport=polling",
     ] {
         passes(&server, line);
     }
@@ -50,6 +51,7 @@ fn open_loops_keep_their_rate() {
         ("broadcast --members 10 --rate 100", 1_000.0),
         ("rooms --rooms 4 --members 5 --rate 100", 500.0),
         ("polling --connections 5 --rate 200", 200.0),
+        ("get --target /socket.io/?EIO=4&transport=polling --rate 200", 200.0),
     ] {
         let throughput = passes(&server, line).throughput();
         assert!((throughput - rate).abs() < rate * 0.5, "{line}: {throughput} each second");
