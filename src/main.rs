@@ -5,8 +5,11 @@ use std::{error::Error, io::IsTerminal, process::ExitCode};
 use roomcast::{
     app::App,
     config::Config,
-    net::{Listener, Stop},
+    net::{Listener, Stop, allow_many_connections},
 };
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     start_log();
@@ -24,6 +27,7 @@ fn run() -> Result<(), Box<dyn Error>> {
     for warning in &config.warnings {
         tracing::warn!("{warning}");
     }
+    allow_many_connections();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(serve(&config))
 }

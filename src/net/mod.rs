@@ -1,7 +1,9 @@
 //! The listening socket, its connections, and the way to stop.
 
+mod files;
 mod listener;
 mod stop;
 
+pub use files::allow_many_connections;
 pub use listener::{BindError, Listener};
 pub use stop::Stop;

@@ -244,10 +244,12 @@ impl<'de> Visitor<'de> for Placeholders {
         let (mut is_placeholder, mut index) = (false, None);
         while let Some(key) = map.next_key::<Key>()? {
             let value = map.next_value_seed(self)?;
+            // Of a key that comes twice the last counts, as in JavaScript.
             match (key, value) {
                 (Key::Placeholder, value) => is_placeholder = value == Seen::True,
                 (Key::Num, Seen::Index(num)) => index = Some(num),
-                _ => {}
+                (Key::Num, _) => index = None,
+                (Key::Other, _) => {}
             }
         }
         let in_range = index.is_some_and(|num| num < self.attachments as u64);
@@ -280,6 +282,7 @@ mod tests {
             assert!(!check(&format!(r#"["a",{{"deep":[{{"_placeholder":true,"num":{num}}}]}}]"#)), "{num}");
         }
         assert!(!check(r#"["a",{"_placeholder":true}]"#));
+        assert!(!check(r#"["a",{"_placeholder":true,"num":0,"num":"x"}]"#));
     }
 
     #[test]

@@ -1,0 +1,11 @@
+//! See `fuzz::query`.
+
+#![cfg_attr(fuzzing, no_main)]
+
+#[cfg(fuzzing)]
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::query(data));
+
+#[cfg(not(fuzzing))]
+fn main() {
+    fuzz::replay("query");
+}

@@ -1,0 +1,111 @@
+//! Engine.IO: packets, payloads, queries and the session machine.
+
+use std::time::{Duration, Instant};
+
+use engineio::{
+    Config,
+    engine::{Action, CloseReason, Input, Packet, PacketError, Session, Transport, handshake, payload},
+};
+
+use crate::script::Script;
+
+/// A packet reads as its first character says, and writes as it was read.
+pub fn engine_packet(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Some(kind) = text.chars().next() else {
+        assert_eq!(Packet::decode(text), Err(PacketError::Empty));
+        return;
+    };
+    match Packet::decode(text) {
+        Ok(packet) => {
+            let mut written = Vec::new();
+            packet.encode(&mut written);
+            let written = String::from_utf8(written).expect("packets are text");
+            assert_eq!(Packet::decode(&written).as_ref(), Ok(&packet), "{text:?} was written as {written:?}");
+            assert!(('0'..='6').contains(&kind) || kind == 'b', "{text:?} has no packet's type");
+        }
+        Err(PacketError::UnknownType(found)) => {
+            assert_eq!(found, kind);
+            assert!(!('0'..='6').contains(&kind) && kind != 'b');
+        }
+        Err(error) => assert_eq!((kind, error), ('b', PacketError::InvalidBase64)),
+    }
+}
+
+/// A payload is its packets between separators, and writes as it was read.
+pub fn engine_payload(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let one_by_one: Vec<_> = text.split('\x1e').map(Packet::decode).collect();
+    let together: Vec<_> = payload::decode(text).collect();
+    assert_eq!(together, one_by_one);
+    let packets: Result<Vec<_>, _> = together.into_iter().collect();
+    if let Ok(packets) = packets {
+        let written = String::from_utf8(payload::encode(&packets)).expect("payloads are text");
+        let again: Result<Vec<_>, _> = payload::decode(&written).collect();
+        assert_eq!(again, Ok(packets), "{text:?} was written as {written:?}");
+    }
+}
+
+/// A query has the pairs that the library for form encoding finds.
+pub fn query(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let ours: Vec<_> = handshake::pairs(text).collect();
+    let theirs: Vec<_> = form_urlencoded::parse(text.as_bytes()).collect();
+    assert_eq!(ours, theirs, "{text:?}");
+    let first = |name: &str| theirs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
+    let query = handshake::Query::parse(text);
+    assert_eq!((query.version, query.transport, query.sid), (first("EIO"), first("transport"), first("sid")));
+}
+
+/// Any order of events leaves a session that ends once, delivers nothing afterwards, and asks for no visit in the past
+/// of the last one.
+pub fn session(data: &[u8]) {
+    let mut script = Script::new(data);
+    let config = Config::default();
+    #[expect(clippy::disallowed_methods, reason = "a start for a clock that the script moves")]
+    let mut now = Instant::now();
+    let transport = if script.below(2) == 0 { Transport::Polling } else { Transport::Websocket };
+    let mut session = Session::new(transport, &config, now);
+    let (mut closes, mut was_closed) = (0, false);
+    while let Some(choice) = script.byte() {
+        let text = script.text();
+        if choice & 0x80 != 0 {
+            now += Duration::from_millis(u64::from(script.below(255)) * 500);
+        }
+        let action = session.handle(input(choice & 0x7f, text), &config, now);
+        if let Action::Close(_) = action {
+            closes += 1;
+        }
+        if was_closed {
+            assert!(
+                !matches!(action, Action::Deliver(_) | Action::Switch | Action::SendPing),
+                "{action:?} after the end"
+            );
+            assert!(session.is_closed() && !session.is_open(), "what has ended stays so");
+        }
+        was_closed |= session.is_closed();
+        assert!(closes <= 1, "a session ends once");
+        assert!(was_closed || session.deadline().is_some(), "a session that lives is visited");
+    }
+}
+
+fn input(choice: u8, text: &str) -> Input<'_> {
+    let packet = Packet::decode(text).unwrap_or(Packet::Noop);
+    match choice % 16 {
+        0 | 1 => Input::Packet(packet),
+        2 => Input::PollOpened,
+        3 => Input::PollAnswered,
+        4 => Input::PollAborted,
+        5 => Input::PostOpened,
+        6 => Input::PostEnded,
+        7 => Input::UpgradeOpened,
+        8 => Input::ProbePacket(packet),
+        9 => Input::UpgradeLost,
+        10 => Input::TransportLost(CloseReason::TransportClose),
+        11 => Input::Close { pending: false },
+        12 => Input::Close { pending: true },
+        13 => Input::FarewellSent,
+        14 => Input::ReadingHeld,
+        _ => Input::Tick,
+    }
+}

@@ -1,0 +1,22 @@
+//! What must hold for any bytes from outside: one function for each target, called alike by the fuzzer and by the test
+//! that replays the corpus.
+//!
+//! A target fails by a panic. Where there is a second, simpler way to the same answer, both are compared.
+
+#![allow(clippy::missing_panics_doc, reason = "panicking is how a target tells of what it has found")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "the same")]
+
+mod engine;
+mod pipes;
+mod replay;
+mod rooms;
+mod script;
+mod service;
+mod socketio;
+
+pub use engine::{engine_packet, engine_payload, query, session};
+pub use pipes::pipes;
+pub use replay::{TARGETS, Target, replay};
+pub use rooms::rooms;
+pub use service::{cookie, json_body, route, token};
+pub use socketio::{client, socketio_packet};
