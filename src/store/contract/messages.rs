@@ -71,11 +71,11 @@ pub(in crate::store) async fn of_messages_given_together_only_the_bad_ones_are_r
     for (message, outcome) in given.iter().zip(outcomes) {
         match (message.msg.as_str(), outcome) {
             ("a repeat", Ok(answered)) => {
-                assert_eq!((answered.duplicate, &answered.message), (true, &first.message))
+                assert_eq!((answered.duplicate, &answered.message), (true, &first.message));
             }
             ("from outside", Err(StoreError::NotInRoom(_))) => {}
             (msg, Ok(answered)) => {
-                assert_eq!((answered.duplicate, answered.message.msg.as_str()), (false, msg))
+                assert_eq!((answered.duplicate, answered.message.msg.as_str()), (false, msg));
             }
             (msg, Err(error)) => panic!("{msg}: {error}"),
         }

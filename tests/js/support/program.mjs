@@ -113,9 +113,18 @@ export class Program {
 }
 
 /** Starts the `conformance` example (CONFORMANCE_BIN) and waits for its "listening" line. */
-export async function startConformance({ port } = {}) {
+export function startConformance(options) {
+  return startExample("CONFORMANCE_BIN", options);
+}
+
+/** Starts the `features` example (FEATURES_BIN) with one of its servers and waits for its "listening" line. */
+export function startFeature(feature, { env = {}, ...options } = {}) {
+  return startExample("FEATURES_BIN", { ...options, env: { ...env, FEATURE: feature } });
+}
+
+async function startExample(variable, { port, env = {} } = {}) {
   port ??= await freePort();
-  const program = Program.start(programFrom("CONFORMANCE_BIN"), [], { env: { PORT: String(port) } });
+  const program = Program.start(programFrom(variable), [], { env: { ...env, PORT: String(port) } });
   await program.ready(() => program.output.includes("listening"));
   return { port, url: `http://127.0.0.1:${port}`, program, kill: (signal = "SIGKILL") => program.kill(signal) };
 }

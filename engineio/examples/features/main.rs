@@ -1,0 +1,36 @@
+//! One small server for each feature, for tests with real clients: `FEATURE=broadcast PORT=3000`.
+
+#![allow(clippy::disallowed_methods, reason = "a program may spawn its own tasks")]
+#![allow(clippy::print_stdout, reason = "tests wait for this program's line on standard output")]
+
+mod broadcast;
+
+use engineio::{
+    ConfigError, Server,
+    server::{Options, serve_connection},
+};
+use tokio::net::TcpListener;
+
+/// A server as one feature needs it, and how it answers HTTP.
+type Made = Result<(Server, Options), ConfigError>;
+
+/// The features by name.
+const FEATURES: &[(&str, fn() -> Made)] = &[("broadcast", broadcast::server)];
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let wanted = std::env::var("FEATURE").unwrap_or_default();
+    let Some((_, make)) = FEATURES.iter().find(|(name, _)| *name == wanted) else {
+        let names: Vec<_> = FEATURES.iter().map(|(name, _)| *name).collect();
+        return Err(format!("FEATURE must be one of {}", names.join(", ")).into());
+    };
+    let (io, options) = make()?;
+    let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
+    let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;
+    println!("listening on port {port}");
+    let service = io.service_with(options);
+    loop {
+        let (stream, remote) = listener.accept().await?;
+        tokio::spawn(serve_connection(stream, remote, service.clone()));
+    }
+}
