@@ -53,8 +53,8 @@ pub mod socketio;
 
 pub use config::{Config, ConfigError};
 pub use hub::{
-    Ack, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, EventName, Namespace, Payload, Room,
-    Sent, Server, Socket,
+    Ack, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventName, Namespace,
+    Payload, Room, Sent, Server, Socket,
 };
 pub use sid::Sid;
 pub use socketio::{AckError, AckReply, Binary};

@@ -28,6 +28,7 @@ pub struct BroadcastOperator {
     namespace: Namespace,
     target: Target,
     volatile: bool,
+    compress: bool,
 }
 
 /// What a broadcast with acknowledgements brought in.
@@ -41,7 +42,7 @@ pub struct Replies {
 
 impl BroadcastOperator {
     pub(crate) fn new(namespace: Namespace) -> Self {
-        Self { namespace, target: Target::default(), volatile: false }
+        Self { namespace, target: Target::default(), volatile: false, compress: true }
     }
 
     /// Adds a room.
@@ -62,6 +63,12 @@ impl BroadcastOperator {
         self
     }
 
+    /// Says whether transports that compress should compress the event, which is the default.
+    pub fn compress(mut self, compress: bool) -> Self {
+        self.compress = compress;
+        self
+    }
+
     /// Sends an event: a tuple is several arguments, `()` none, anything else one.
     ///
     /// serde takes an array of fixed length, `[T; N]`, for a tuple: to send it as one argument, send a slice of it.
@@ -78,6 +85,7 @@ impl BroadcastOperator {
         match encode::event(self.namespace.route(), None, event, args) {
             Ok(packet) => {
                 let _turn = Turn::begin(self.namespace.runtime());
+                let packet = packet.with_compression(self.compress);
                 self.namespace.adapter().broadcast(&self.target, &packet, self.volatile);
                 Sent::Queued
             }
@@ -117,7 +125,8 @@ impl BroadcastOperator {
     ) -> Result<Vec<AckFuture>, AckError> {
         let id = self.namespace.next_ack_id();
         let packet = encode::event(self.namespace.route(), Some(id), event, args)
-            .map_err(|error| AckError::Invalid(error.to_string()))?;
+            .map_err(|error| AckError::Invalid(error.to_string()))?
+            .with_compression(self.compress);
         let runtime = self.namespace.runtime();
         let deadline = after(runtime.now(), timeout);
         let _turn = Turn::begin(runtime);

@@ -21,12 +21,13 @@ pub const CLOSE_FRAME: &[u8] = &[0x88, 0];
 #[derive(Clone, Debug)]
 pub struct Encoded(Arc<Inner>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Inner {
     buffer: Vec<u8>,
     /// Where the first frame begins in the buffer.
     start: usize,
     packets: usize,
+    compress: bool,
     payload: OnceLock<Bytes>,
 }
 
@@ -83,7 +84,23 @@ impl Encoded {
     }
 
     fn from_frames(buffer: Vec<u8>, start: usize, packets: usize) -> Self {
-        Self(Arc::new(Inner { buffer, start, packets, payload: OnceLock::new() }))
+        Self(Arc::new(Inner { buffer, start, packets, compress: true, payload: OnceLock::new() }))
+    }
+
+    /// Says whether a transport that compresses should compress this packet, which is the default. It is not worth
+    /// the effort for what is compressed already, such as pictures.
+    #[must_use]
+    pub fn with_compression(mut self, compress: bool) -> Self {
+        if self.0.compress != compress {
+            Arc::make_mut(&mut self.0).compress = compress;
+        }
+        self
+    }
+
+    /// Whether a transport that compresses should compress this packet.
+    #[must_use]
+    pub fn compress(&self) -> bool {
+        self.0.compress
     }
 
     /// The ping packet.
@@ -192,6 +209,14 @@ mod tests {
         assert_eq!(encoded.frames(), b"\x81\x06451-[]\x82\x04\x01\x02\x03\x04");
         assert_eq!(&encoded.payload()[..], b"451-[]\x1ebAQIDBA==");
         assert_eq!(encoded.packets(), 2);
+    }
+
+    #[test]
+    fn a_packet_is_compressed_unless_it_says_otherwise_and_others_of_its_kind_are_not_concerned() {
+        let packet = Encoded::text(|out| out.extend_from_slice(b"4a"));
+        let plain = packet.clone().with_compression(false);
+        assert_eq!((packet.compress(), plain.compress()), (true, false));
+        assert_eq!(packet.frames(), plain.frames());
     }
 
     #[test]

@@ -38,11 +38,11 @@ pub use handler::{Ack, Args, Data, EventName, EventRef, FromEvent, Handler, Outc
 pub use handshake::{Handshake, RemoteAddr, Secure};
 pub use middleware::ConnectError;
 pub use namespace::Namespace;
-pub use outbox::{Admission, Outbox, Sent};
+pub use outbox::{Admission, Outbox, PollPayload, Sent};
 pub use peer::{Peer, Peers, PollAnswer, close_all};
 pub use reason::DisconnectReason;
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::{AdapterFactory, Server};
-pub use socket::{JoinError, Socket};
+pub use socket::{Emission, JoinError, Socket};
 pub use turn::{FLUSH_AT_ONCE, Turn};
 pub use wakers::Waiting;

@@ -29,6 +29,15 @@ pub enum Sent {
     Overflow,
 }
 
+/// What one polling response carries.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PollPayload {
+    /// The packets, joined by the protocol's separator.
+    pub bytes: Bytes,
+    /// Whether the response should be compressed: one of the packets at least asks for it.
+    pub compress: bool,
+}
+
 /// The outgoing side of one connection: pushes come from anywhere, one writer takes out.
 ///
 /// Frames cannot interleave, because the writer holds the lock from looking at the first bytes to noting how
@@ -165,10 +174,11 @@ impl Outbox {
 
     /// Takes what one polling response may carry; `None` if nothing waits.
     #[must_use]
-    pub fn take_payload(&self, config: &Config) -> Option<Bytes> {
+    pub fn take_payload(&self, config: &Config) -> Option<PollPayload> {
         let packets = self.state.lock().queue.take_packets(config);
+        let compress = packets.iter().any(Encoded::compress);
         if let [only] = &packets[..] {
-            return Some(only.payload().clone());
+            return Some(PollPayload { bytes: only.payload().clone(), compress });
         }
         let mut out = Vec::with_capacity(packets.iter().map(|packet| 1 + packet.payload().len()).sum());
         for packet in &packets {
@@ -177,7 +187,7 @@ impl Outbox {
             }
             out.extend_from_slice(packet.payload());
         }
-        (!packets.is_empty()).then(|| out.into())
+        (!packets.is_empty()).then(|| PollPayload { bytes: out.into(), compress })
     }
 }
 
@@ -231,9 +241,9 @@ mod tests {
     #[test]
     fn a_payload_joins_what_waits_within_its_limits() {
         let (outbox, config) = outbox(&["4a"; 20]);
-        let payload = outbox.take_payload(&config).unwrap();
+        let payload = outbox.take_payload(&config).unwrap().bytes;
         assert_eq!(payload.split(|&byte| byte == 0x1e).count(), 16);
-        let payload = outbox.take_payload(&config).unwrap();
+        let payload = outbox.take_payload(&config).unwrap().bytes;
         assert_eq!(&payload[..], b"4a\x1e4a\x1e4a\x1e4a");
         assert_eq!(outbox.take_payload(&config), None);
         assert_eq!(outbox.queued_bytes(), 0);
@@ -243,8 +253,18 @@ mod tests {
     fn a_payload_larger_than_the_limit_is_sent_alone() {
         let (outbox, _) = outbox(&["4aaaaaaaaaa", "4b"]);
         let config = Config { max_payload: 5, ..Config::default() };
-        assert_eq!(outbox.take_payload(&config).unwrap(), "4aaaaaaaaaa");
-        assert_eq!(outbox.take_payload(&config).unwrap(), "4b");
+        assert_eq!(outbox.take_payload(&config).unwrap().bytes, "4aaaaaaaaaa");
+        assert_eq!(outbox.take_payload(&config).unwrap().bytes, "4b");
+    }
+
+    #[test]
+    fn a_payload_is_compressed_if_one_of_its_packets_asks_for_it() {
+        let (outbox, config) = outbox(&[]);
+        let push = |compress| outbox.push(text("4a").with_compression(compress), Admission::Bounded, &config);
+        assert!(push(false).is_ok());
+        assert_eq!(outbox.take_payload(&config).map(|payload| payload.compress), Some(false));
+        assert!(push(false).is_ok() && push(true).is_ok());
+        assert_eq!(outbox.take_payload(&config).map(|payload| payload.compress), Some(true));
     }
 
     #[test]

@@ -10,7 +10,6 @@ use std::{
     time::Instant,
 };
 
-use bytes::Bytes;
 use dashmap::DashMap;
 use parking_lot::Mutex;
 
@@ -18,7 +17,7 @@ use super::{
     application::{Application, Link, Receiver},
     backlog::Backlog,
     encoded::Encoded,
-    outbox::{Admission, Outbox, Sent},
+    outbox::{Admission, Outbox, PollPayload, Sent},
     runtime::{Flush, Runtime, Timed},
     turn::{self, Turn},
     wakers::{Waiting, Wakers},
@@ -71,7 +70,7 @@ impl fmt::Debug for Peer {
 #[derive(Debug, PartialEq, Eq)]
 pub enum PollAnswer {
     /// These packets.
-    Payload(Bytes),
+    Payload(PollPayload),
     /// A noop, as an upgrade goes on.
     Noop,
     /// The session has ended.

@@ -55,7 +55,7 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     .await;
     waiting.answered = true;
     match answer {
-        PollAnswer::Payload(payload) => packets(payload),
+        PollAnswer::Payload(payload) => packets(payload.bytes),
         PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => {
             packets(Bytes::from_static(b"6"))
         }
@@ -75,7 +75,10 @@ fn refused(action: &Action<'_>) -> Option<Response<Body>> {
 
 /// What was sent before the end, and, once that is all, the close packet.
 fn farewell(peer: &Arc<Peer>) -> Bytes {
-    let mut body = peer.outbox().take_payload(peer.config()).map_or_else(|| b"6".to_vec(), Vec::from);
+    let mut body = peer
+        .outbox()
+        .take_payload(peer.config())
+        .map_or_else(|| b"6".to_vec(), |payload| payload.bytes.into());
     if peer.outbox().is_empty() {
         body.extend_from_slice(b"\x1e1");
         peer.feed(Input::FarewellSent);

@@ -230,7 +230,8 @@ impl Service {
 
     fn open_polling(&self, transport: Transport, parts: &Parts) -> Response<Body> {
         let peer = self.open(transport, parts, &[]);
-        let mut response = packets(peer.outbox().take_payload(&self.0.config).unwrap_or_default());
+        let first = peer.outbox().take_payload(&self.0.config).unwrap_or_default();
+        let mut response = packets(first.bytes);
         if let Some(cookie) = &self.0.options.cookie
             && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
         {

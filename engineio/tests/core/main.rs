@@ -7,6 +7,7 @@
 mod acks;
 mod bounds;
 mod connecting;
+mod emitting;
 mod layers;
 mod listeners;
 mod rooms;

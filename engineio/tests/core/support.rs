@@ -162,7 +162,7 @@ impl Client {
     pub fn received(&self) -> Vec<String> {
         let mut packets = Vec::new();
         while let Some(payload) = self.peer.outbox().take_payload(self.peer.config()) {
-            let text = String::from_utf8(payload.to_vec()).unwrap();
+            let text = String::from_utf8(payload.bytes.to_vec()).unwrap();
             packets.extend(text.split('\x1e').map(str::to_owned));
         }
         packets

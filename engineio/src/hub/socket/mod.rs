@@ -1,5 +1,6 @@
 //! One client in one namespace.
 
+mod emission;
 mod rooms;
 mod sending;
 
@@ -26,6 +27,7 @@ use crate::{
     socketio::{AckError, Acks},
 };
 
+pub use emission::Emission;
 pub use rooms::JoinError;
 
 /// One client in one namespace. Clones are cheap and mean the same socket.

@@ -7,7 +7,7 @@ use std::{
 
 use serde::Serialize;
 
-use super::{AckTable, Inner, Phase, Socket};
+use super::{AckTable, Inner, Phase, Socket, emission::Manner};
 use crate::{
     config::after,
     hub::{
@@ -27,22 +27,27 @@ impl Socket {
     /// serde takes an array of fixed length, `[T; N]`, for a tuple: to send it as one argument, send a slice of it.
     /// What cannot be sent (a reserved name, arguments without JSON form) is logged as an error of the program.
     pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
-        self.emit_args(event, &Typed(args), false)
+        self.emit_args(event, &Typed(args), Manner::default())
+    }
+
+    /// Sends the event `message`, as `send` of the official client does.
+    pub fn send<T: Serialize + ?Sized>(&self, args: &T) -> Sent {
+        self.emit("message", args)
     }
 
     /// Sends an event whose arguments came from elsewhere.
     pub fn emit_payload(&self, event: &str, payload: &Payload) -> Sent {
-        self.emit_args(event, payload, false)
+        self.emit_args(event, payload, Manner::default())
     }
 
     /// Sends an event only if it can be written at once; it is dropped if the connection is busy.
     pub fn emit_volatile<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
-        self.emit_args(event, &Typed(args), true)
+        self.volatile().emit(event, args)
     }
 
-    fn emit_args(&self, event: &str, args: &impl WriteArgs, volatile: bool) -> Sent {
+    pub(super) fn emit_args(&self, event: &str, args: &impl WriteArgs, manner: Manner) -> Sent {
         match encode::event(self.0.namespace.route(), None, event, args) {
-            Ok(packet) => self.send(packet, volatile),
+            Ok(packet) => self.send_packet(packet, manner),
             Err(error) => {
                 tracing::error!(event, %error, "an event was not sent");
                 Sent::Dropped
@@ -63,14 +68,24 @@ impl Socket {
         args: &T,
         timeout: Duration,
     ) -> AckFuture {
+        self.ask(event, &Typed(args), timeout, Manner::default())
+    }
+
+    pub(super) fn ask(
+        &self,
+        event: &str,
+        args: &impl WriteArgs,
+        timeout: Duration,
+        manner: Manner,
+    ) -> AckFuture {
         let id = self.0.namespace.next_ack_id();
-        let packet = match encode::event(self.0.namespace.route(), Some(id), event, &Typed(args)) {
+        let packet = match encode::event(self.0.namespace.route(), Some(id), event, args) {
             Ok(packet) => packet,
             Err(error) => return AckFuture::failed(AckError::Invalid(error.to_string())),
         };
         match self.expect_ack(id, after(self.0.peer.runtime().now(), timeout)) {
             Ok(future) => {
-                self.send(packet, false);
+                self.send_packet(packet, manner);
                 future
             }
             Err(error) => AckFuture::failed(error),
@@ -122,18 +137,18 @@ impl Socket {
     fn send_ack_args(&self, id: AckId, args: &impl WriteArgs) {
         match encode::ack(self.0.namespace.route(), id, args) {
             Ok(packet) => {
-                self.send(packet, false);
+                self.send_packet(packet, Manner::default());
             }
             Err(error) => tracing::error!(%error, "an answer was not sent"),
         }
     }
 
     /// Sends a packet unless the socket has left.
-    fn send(&self, packet: Encoded, volatile: bool) -> Sent {
+    fn send_packet(&self, packet: Encoded, manner: Manner) -> Sent {
         if self.0.state.lock().phase == Phase::Gone {
             return Sent::Closed;
         }
-        self.0.peer.send(packet, volatile)
+        self.0.peer.send(packet.with_compression(manner.compress), manner.volatile)
     }
 }
 
