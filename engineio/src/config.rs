@@ -40,6 +40,9 @@ pub struct Config {
     pub websocket: bool,
     /// Whether a polling session may move to WebSocket. Default true.
     pub allow_upgrades: bool,
+    /// Whether clients of Engine.IO protocol 3 are served, which Socket.IO clients 1 and 2 speak. The socket ids of
+    /// such clients are made of their sessions' secret ids, so they should not be told to others. Default false.
+    pub allow_eio3: bool,
     /// The binary attachments of one packet. Default 10, which the newest clients refuse to exceed as well.
     pub max_attachments: usize,
     /// The depth of nested arrays and objects in an event's JSON. Default 128.
@@ -87,6 +90,7 @@ impl Default for Config {
             polling: true,
             websocket: true,
             allow_upgrades: true,
+            allow_eio3: false,
             max_attachments: 10,
             max_json_depth: 128,
             max_event_args: 1_000,

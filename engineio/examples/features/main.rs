@@ -14,8 +14,11 @@ use tokio::net::TcpListener;
 /// A server as one feature needs it, and how it answers HTTP.
 type Made = Result<(Server, Options), ConfigError>;
 
+/// A feature's name and server.
+type Feature = (&'static str, fn() -> Made);
+
 /// The features by name.
-const FEATURES: &[(&str, fn() -> Made)] = &[("broadcast", broadcast::server)];
+const FEATURES: &[Feature] = &[("broadcast", broadcast::server)];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -80,9 +80,9 @@ impl std::fmt::Debug for MemoryAdapter {
 impl MemoryAdapter {
     /// Calls `visit` for each member of a room, the socket whose own room it is included.
     fn for_each_in(&self, room: &str, visit: &mut dyn FnMut(&Socket)) {
-        let owner = Sid::parse(room).and_then(|id| self.socket(&id)).filter(Socket::is_in_own_room);
-        if let Some(owner) = &owner {
-            visit(owner);
+        let owner = owner(room).and_then(|id| self.socket(&id));
+        if let Some(owner) = owner.filter(|owner| owner.owns(room) && owner.is_in_own_room()) {
+            visit(&owner);
         }
         if let Some(members) = self.rooms.get(room) {
             members.for_each(visit);
@@ -98,6 +98,11 @@ impl MemoryAdapter {
         }
         ids
     }
+}
+
+/// Whose own room it may be: a room's name is then an id, or an id behind a namespace's name and `#`.
+fn owner(room: &str) -> Option<Sid> {
+    Sid::parse(room.rsplit_once('#').map_or(room, |(_, id)| id))
 }
 
 impl Adapter for MemoryAdapter {
@@ -160,7 +165,7 @@ impl Adapter for MemoryAdapter {
     fn broadcast(&self, target: &Target, packet: &Encoded, volatile: bool) {
         match (&target.rooms[..], &target.except[..]) {
             // A room of many members; that of a socket's own id has one.
-            ([room], []) if Sid::parse(room).is_none() => {
+            ([room], []) if owner(room).is_none() => {
                 if let Some(members) = self.rooms.get(room) {
                     members.send(packet, volatile);
                 }

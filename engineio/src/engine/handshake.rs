@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::revision::Revision;
 use crate::{config::Config, sid::Sid};
 
 /// How packets travel.
@@ -42,7 +43,7 @@ pub enum RequestError {
     /// Code 4: the application refused the request; status 403 over HTTP.
     #[error("{0}")]
     Forbidden(String),
-    /// Code 5: `EIO` is not 4.
+    /// Code 5: `EIO` is no revision that is served.
     #[error("Unsupported protocol version")]
     UnsupportedVersion,
 }
@@ -83,6 +84,8 @@ pub struct Query<'a> {
     pub transport: Option<Cow<'a, str>>,
     /// `sid`, absent in a handshake.
     pub sid: Option<Cow<'a, str>>,
+    /// `b64`: a client of protocol 3 cannot read binary over this transport if it is there and not empty.
+    pub b64: Option<Cow<'a, str>>,
 }
 
 impl<'a> Query<'a> {
@@ -95,6 +98,7 @@ impl<'a> Query<'a> {
                 "EIO" => &mut parsed.version,
                 "transport" => &mut parsed.transport,
                 "sid" => &mut parsed.sid,
+                "b64" => &mut parsed.b64,
                 _ => continue,
             };
             slot.get_or_insert(value);
@@ -114,15 +118,28 @@ impl<'a> Query<'a> {
         }
     }
 
-    /// Checks the protocol version of a handshake.
+    /// The revision of the protocol that a handshake asks for.
     ///
     /// # Errors
-    /// It is missing or not 4.
-    pub fn check_version(&self) -> Result<(), RequestError> {
+    /// It is missing, unknown, or 3 and not allowed by `config`.
+    pub fn revision(&self, config: &Config) -> Result<Revision, RequestError> {
         match self.version.as_deref() {
-            Some("4") => Ok(()),
+            Some("4") => Ok(Revision::V4),
+            Some("3") if config.allow_eio3 => Ok(Revision::V3),
             _ => Err(RequestError::UnsupportedVersion),
         }
+    }
+
+    /// Whether a later request of a session does not contradict the session's revision.
+    #[must_use]
+    pub fn is_of(&self, revision: Revision) -> bool {
+        self.version.as_deref().is_none_or(|version| version == revision.as_str())
+    }
+
+    /// Whether binary data for a client of protocol 3 must be written as base64.
+    #[must_use]
+    pub fn wants_base64(&self) -> bool {
+        self.b64.as_deref().is_some_and(|value| !value.is_empty())
     }
 }
 
@@ -215,12 +232,35 @@ mod tests {
     }
 
     #[test]
-    fn only_version_four_is_spoken() {
-        assert_eq!(Query::parse("EIO=4").check_version(), Ok(()));
+    fn only_version_four_is_spoken_unless_three_is_allowed() {
+        let revision = |query: &str, config: &Config| Query::parse(query).revision(config);
+        let strict = Config::default();
+        assert_eq!(revision("EIO=4", &strict), Ok(Revision::V4));
         for query in ["", "EIO=3", "EIO=abc", "EIO"] {
-            let result = Query::parse(query).check_version();
-            assert_eq!(result, Err(RequestError::UnsupportedVersion), "{query}");
+            assert_eq!(revision(query, &strict), Err(RequestError::UnsupportedVersion), "{query}");
         }
+        let lenient = Config { allow_eio3: true, ..strict };
+        assert_eq!(revision("EIO=4", &lenient), Ok(Revision::V4));
+        assert_eq!(revision("EIO=3", &lenient), Ok(Revision::V3));
+        // The reference takes a missing version for 3, against the tests of the specification.
+        for query in ["", "EIO=2", "EIO=abc", "EIO"] {
+            assert_eq!(revision(query, &lenient), Err(RequestError::UnsupportedVersion), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_asked_for_in_its_own_revision() {
+        for (query, of_three, of_four) in [("EIO=3", true, false), ("EIO=4", false, true), ("", true, true)] {
+            let query = Query::parse(query);
+            assert_eq!((query.is_of(Revision::V3), query.is_of(Revision::V4)), (of_three, of_four));
+        }
+    }
+
+    #[test]
+    fn base64_is_asked_for_by_a_value() {
+        assert!(Query::parse("b64=1").wants_base64());
+        assert!(!Query::parse("b64=").wants_base64());
+        assert!(!Query::parse("sid=b64").wants_base64());
     }
 
     #[test]

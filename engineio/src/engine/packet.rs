@@ -37,7 +37,7 @@ pub enum Packet<'a> {
     Noop,
 }
 
-/// Text that is no Engine.IO packet.
+/// What is no Engine.IO packet.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PacketError {
     /// There is not even a type digit.
@@ -49,6 +49,15 @@ pub enum PacketError {
     /// What follows `b` is not base64.
     #[error("wanted base64 after `b`, got something else")]
     InvalidBase64,
+    /// The first byte of a binary packet or record of protocol 3 is no type.
+    #[error("wanted a binary packet's type, got the byte {0}")]
+    UnknownBinaryType(u8),
+    /// A payload of protocol 3 has a length that is no number or leads beyond its end.
+    #[error("wanted the length of a packet within the payload, got something else")]
+    InvalidLength,
+    /// A body, or text in a binary one, is no UTF-8.
+    #[error("wanted text in UTF-8, got something else")]
+    InvalidText,
 }
 
 impl<'a> Packet<'a> {
@@ -75,10 +84,7 @@ impl<'a> Packet<'a> {
             '4' => Ok(Packet::Message(data)),
             '5' => Ok(Packet::Upgrade),
             '6' => Ok(Packet::Noop),
-            'b' => {
-                let bytes = BASE64.decode(data).map_err(|_| PacketError::InvalidBase64)?;
-                Ok(Packet::Binary(bytes.into()))
-            }
+            'b' => decode_base64(data),
             other => Err(PacketError::UnknownType(other)),
         }
     }
@@ -100,9 +106,20 @@ impl<'a> Packet<'a> {
     }
 }
 
+/// Reads a binary message from its base64 form.
+pub(super) fn decode_base64(data: &str) -> Result<Packet<'static>, PacketError> {
+    let bytes = BASE64.decode(data).map_err(|_| PacketError::InvalidBase64)?;
+    Ok(Packet::Binary(bytes.into()))
+}
+
 /// Appends `b` and the base64 form of `bytes`.
 pub(crate) fn encode_binary(bytes: &[u8], out: &mut Vec<u8>) {
     out.push(b'b');
+    push_base64(bytes, out);
+}
+
+/// Appends the base64 form of `bytes`.
+pub(super) fn push_base64(bytes: &[u8], out: &mut Vec<u8>) {
     let start = out.len();
     out.resize(start + bytes.len().div_ceil(3) * 4, 0);
     // The buffer was made exactly as long as the result, so this cannot fail.

@@ -22,7 +22,12 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{handshake::Transport, packet::Packet};
+use super::{
+    handshake::Transport,
+    heartbeat::{Beat, Heartbeat},
+    packet::Packet,
+    revision::Revision,
+};
 use crate::config::{Config, after};
 
 /// Why a session ended; prints the reference implementation's text.
@@ -91,7 +96,7 @@ pub enum Input<'a> {
     },
     /// The poll that told the client of the end was answered.
     FarewellSent,
-    /// The server has stopped reading, so a pong that is owed may be on its way: it gets its full time again.
+    /// The server has stopped reading, so what keeps the session alive may be on its way: it gets its full time again.
     ReadingHeld,
     /// Nothing but time passed.
     Tick,
@@ -106,6 +111,8 @@ pub enum Action<'a> {
     Deliver(Data<'a>),
     /// Send a ping packet.
     SendPing,
+    /// Answer a client's ping, which only clients of protocol 3 send.
+    SendPong,
     /// Answer the request with [`BadRequest`](super::RequestError::BadRequest), or close the WebSocket that
     /// asked; the session is unharmed.
     Refuse,
@@ -144,12 +151,6 @@ enum Upgrade {
     Probed { until: Instant },
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Heartbeat {
-    PingAt(Instant),
-    PongUntil(Instant),
-}
-
 /// The state of one session.
 #[derive(Clone, Debug)]
 pub struct Session {
@@ -162,14 +163,20 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session that was opened over `transport`.
+    /// A session of protocol 4 that was opened over `transport`.
     #[must_use]
     pub fn new(transport: Transport, config: &Config, now: Instant) -> Self {
+        Self::with_revision(Revision::V4, transport, config, now)
+    }
+
+    /// A session that was opened over `transport`.
+    #[must_use]
+    pub fn with_revision(revision: Revision, transport: Transport, config: &Config, now: Instant) -> Self {
         Self {
             phase: Phase::Open,
             transport,
             upgrade: Upgrade::None,
-            heartbeat: Heartbeat::PingAt(after(now, config.ping_interval)),
+            heartbeat: Heartbeat::new(revision, config, now),
             polling: false,
             posting: false,
         }
@@ -208,9 +215,7 @@ impl Session {
     /// When [`Input::Tick`] is due; `None` for a closed session.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        let heartbeat = match self.heartbeat {
-            Heartbeat::PingAt(at) | Heartbeat::PongUntil(at) => at,
-        };
+        let heartbeat = self.heartbeat.deadline();
         match (self.phase, self.upgrade) {
             (Phase::Closed, _) => None,
             (Phase::Closing { until }, _) => Some(until),
@@ -247,7 +252,7 @@ impl Session {
             Input::Close { pending } => self.on_close(pending, config, now),
             Input::FarewellSent => self.close(CloseReason::ForcedClose),
             Input::ReadingHeld => {
-                self.extend_pong(config, now);
+                self.heartbeat.extend(config, now);
                 Action::None
             }
             Input::Tick => self.on_tick(config, now),
@@ -280,15 +285,10 @@ impl Session {
         match packet {
             Packet::Message(text) => Action::Deliver(Data::Text(text)),
             Packet::Binary(bytes) => Action::Deliver(Data::Binary(bytes)),
-            Packet::Pong(_) => {
-                // Only the pong that is owed re-arms the ping; a flood of others changes nothing.
-                if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
-                    self.heartbeat = Heartbeat::PingAt(after(now, config.ping_interval));
-                }
-                Action::None
-            }
-            // In protocol 4 only the server pings.
-            Packet::Ping(_) => self.close(CloseReason::TransportError),
+            Packet::Pong(_) if self.heartbeat.on_pong(config, now) => Action::None,
+            Packet::Ping(_) if self.heartbeat.on_ping(config, now) => Action::SendPong,
+            // The heartbeat goes one way only.
+            Packet::Ping(_) | Packet::Pong(_) => self.close(CloseReason::TransportError),
             Packet::Close => self.close(CloseReason::TransportClose),
             Packet::Open(_) | Packet::Upgrade | Packet::Noop => Action::None,
         }
@@ -341,16 +341,10 @@ impl Session {
                 self.transport = Transport::Websocket;
                 self.upgrade = Upgrade::None;
                 // A pong may have been on its way over the old transport.
-                self.extend_pong(config, now);
+                self.heartbeat.extend(config, now);
                 Action::Switch
             }
             _ => self.end_upgrade(config, now, Action::DropUpgrade),
-        }
-    }
-
-    fn extend_pong(&mut self, config: &Config, now: Instant) {
-        if matches!(self.heartbeat, Heartbeat::PongUntil(_)) {
-            self.heartbeat = Heartbeat::PongUntil(after(now, config.ping_timeout));
         }
     }
 
@@ -392,13 +386,10 @@ impl Session {
         {
             return self.end_upgrade(config, now, Action::DropUpgrade);
         }
-        match self.heartbeat {
-            Heartbeat::PingAt(at) if now >= at => {
-                self.heartbeat = Heartbeat::PongUntil(after(now, config.ping_timeout));
-                Action::SendPing
-            }
-            Heartbeat::PongUntil(until) if now >= until => self.close(CloseReason::PingTimeout),
-            Heartbeat::PingAt(_) | Heartbeat::PongUntil(_) => Action::None,
+        match self.heartbeat.tick(config, now) {
+            Beat::Nothing => Action::None,
+            Beat::Ping => Action::SendPing,
+            Beat::TimedOut => self.close(CloseReason::PingTimeout),
         }
     }
 

@@ -11,6 +11,9 @@ use crate::engine::{CloseReason, Data};
 
 /// The application's half of one session.
 pub trait Receiver: Send + Sync {
+    /// The session has begun, and what is sent now reaches the client behind the open packet.
+    fn opened(&self, _peer: &Arc<Peer>) {}
+
     /// A message came. Messages of one session come one after the other.
     fn message(&self, peer: &Arc<Peer>, data: Data<'_>);
 

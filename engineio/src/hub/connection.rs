@@ -1,12 +1,14 @@
 //! One connection of a Socket.IO client: from engine messages to sockets.
 
 use std::{
+    borrow::Cow,
     sync::Arc,
     task::{Context, Waker},
     time::Instant,
 };
 
 use parking_lot::Mutex;
+use serde_json::Value;
 
 use super::{
     application::Receiver,
@@ -20,11 +22,11 @@ use super::{
     runtime::BoxFuture,
     server::Namespaces,
     socket::Socket,
-    turn,
+    turn::{self, Turn},
 };
 use crate::{
     config::Config,
-    engine::{CloseReason, Data},
+    engine::{CloseReason, Data, Revision, handshake::pairs},
     socketio::{AckReply, Client, ClientAction, Fault, Packet, PacketType},
 };
 
@@ -49,13 +51,25 @@ struct State {
 impl Connection {
     pub(crate) fn new(peer: &Arc<Peer>, namespaces: Arc<Namespaces>, handshake: Handshake) -> Self {
         let config = Arc::clone(peer.config());
-        let client = Client::new(&config, peer.runtime().now());
+        let now = peer.runtime().now();
+        let client = match peer.revision() {
+            Revision::V3 => Client::of_protocol_four(&config, now),
+            Revision::V4 => Client::new(&config, now),
+        };
         let state = State { client, sockets: Vec::new(), closed: false, closing: None };
         Self(Arc::new(Inner { config, namespaces, handshake: Arc::new(handshake), state: Mutex::new(state) }))
     }
 }
 
 impl Receiver for Connection {
+    fn opened(&self, peer: &Arc<Peer>) {
+        // Clients of protocol 4 are in `/` without asking.
+        if peer.revision() == Revision::V3 {
+            let _turn = Turn::begin(peer.runtime());
+            self.message(peer, Data::Text("0"));
+        }
+    }
+
     fn message(&self, peer: &Arc<Peer>, data: Data<'_>) {
         let inner = &self.0;
         let now = turn::now(peer.runtime());
@@ -164,13 +178,13 @@ impl Inner {
         }
         let Some(namespace) = self.namespaces.get(packet.namespace) else {
             let error = ConnectError::new("Invalid namespace");
-            peer.send(encode::connect_error(packet.namespace, &error), false);
+            peer.send(encode::connect_error(peer.revision(), packet.namespace, &error), false);
             return;
         };
         let begun = self.state.lock().client.begin(packet.namespace, &self.config);
         if let Err(fault) = begun {
             let error = ConnectError::new(fault.to_string());
-            peer.send(encode::connect_error(packet.namespace, &error), false);
+            peer.send(encode::connect_error(peer.revision(), packet.namespace, &error), false);
             return self.violation(peer, &fault);
         }
         let connection = Arc::downgrade(self);
@@ -182,7 +196,8 @@ impl Inner {
         };
         let handshake = Arc::clone(&self.handshake);
         let middlewares = namespace.middlewares();
-        let socket = Socket::new(Arc::clone(peer), namespace, handshake, packet.data, Box::new(leave));
+        let auth = auth(packet);
+        let socket = Socket::new(Arc::clone(peer), namespace, handshake, &auth, Box::new(leave));
         if middlewares.is_empty() {
             return self.let_in(&socket);
         }
@@ -215,7 +230,8 @@ impl Inner {
         }
         state.client.refuse(name);
         drop(state);
-        socket.peer().send(encode::connect_error(name, error), false);
+        let peer = socket.peer();
+        peer.send(encode::connect_error(peer.revision(), name, error), false);
     }
 
     fn let_in(&self, socket: &Socket) {
@@ -232,6 +248,16 @@ impl Inner {
         }
         socket.announce();
     }
+}
+
+/// What a CONNECT says of its client as JSON; in protocol 4 it may be a query behind the namespace's name.
+fn auth<'a>(packet: &Packet<'a>) -> Cow<'a, str> {
+    if packet.query.is_empty() {
+        return Cow::Borrowed(packet.data);
+    }
+    let fields =
+        pairs(packet.query).map(|(name, value)| (name.into_owned(), Value::String(value.into_owned())));
+    Cow::Owned(Value::Object(fields.collect()).to_string())
 }
 
 /// Asks a middleware; one that panics refuses the client.

@@ -9,6 +9,7 @@ use super::{
     middleware::ConnectError,
 };
 use crate::{
+    engine::Revision,
     sid::Sid,
     socketio::{AckId, PacketType, encode_head, is_reserved},
 };
@@ -141,21 +142,27 @@ fn message() -> Vec<u8> {
     out
 }
 
-/// Encodes the packet that lets a client into a namespace.
-pub(crate) fn connect(namespace: &str, id: &Sid) -> Encoded {
+/// Encodes the packet that lets a client into a namespace; in protocol 4 the client makes up its id itself.
+pub(crate) fn connect(revision: Revision, namespace: &str, id: &Sid) -> Encoded {
     let mut out = message();
     encode_head(PacketType::Connect, 0, namespace, None, &mut out);
-    out.extend_from_slice(br#"{"sid":""#);
-    out.extend_from_slice(id.as_str().as_bytes());
-    out.extend_from_slice(br#""}"#);
+    if revision == Revision::V4 {
+        out.extend_from_slice(br#"{"sid":""#);
+        out.extend_from_slice(id.as_str().as_bytes());
+        out.extend_from_slice(br#""}"#);
+    }
     Encoded::from_buffer(out, &[])
 }
 
 /// Encodes the packet that refuses a client.
-pub(crate) fn connect_error(namespace: &str, error: &ConnectError) -> Encoded {
+pub(crate) fn connect_error(revision: Revision, namespace: &str, error: &ConnectError) -> Encoded {
     let mut out = message();
     encode_head(PacketType::ConnectError, 0, namespace, None, &mut out);
-    out.extend_from_slice(error.to_json().as_bytes());
+    let json = match revision {
+        Revision::V3 => error.to_bare_json(),
+        Revision::V4 => error.to_json(),
+    };
+    out.extend_from_slice(json.as_bytes());
     Encoded::from_buffer(out, &[])
 }
 
@@ -218,9 +225,20 @@ mod tests {
     #[test]
     fn connections_are_answered_with_the_namespace() {
         let id = Sid::from_bytes([0; 15]);
-        assert_eq!(payload(&connect("/", &id)), r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#);
+        assert_eq!(payload(&connect(Revision::V4, "/", &id)), r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#);
         assert_eq!(payload(&disconnect("/admin")), "41/admin,");
-        let error = connect_error("/x", &ConnectError::new("Invalid namespace"));
+        let error = connect_error(Revision::V4, "/x", &ConnectError::new("Invalid namespace"));
         assert_eq!(payload(&error), r#"44/x,{"message":"Invalid namespace"}"#);
+    }
+
+    #[test]
+    fn in_protocol_four_a_connection_has_no_id_and_an_error_is_bare() {
+        let id = Sid::from_bytes([0; 15]);
+        assert_eq!(payload(&connect(Revision::V3, "/", &id)), "40");
+        assert_eq!(payload(&connect(Revision::V3, "/x", &id)), "40/x,");
+        let error = ConnectError::new("no \"entry\"");
+        assert_eq!(payload(&connect_error(Revision::V3, "/x", &error)), r#"44/x,"no \"entry\"""#);
+        let error = error.with_data(serde_json::json!({ "code": 1 }));
+        assert_eq!(payload(&connect_error(Revision::V3, "/x", &error)), r#"44/x,{"code":1}"#);
     }
 }

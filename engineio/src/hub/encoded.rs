@@ -4,20 +4,16 @@ use std::sync::{Arc, LazyLock, OnceLock};
 
 use bytes::Bytes;
 
-use crate::engine::{encode_binary, payload::SEPARATOR};
-
-/// The longest header of a WebSocket frame from a server (RFC 6455, section 5.2).
-const MAX_HEADER: usize = 10;
-const TEXT_FRAME: u8 = 0x81;
-const BINARY_FRAME: u8 = 0x82;
+use super::frames::{self, Kind, MAX_HEADER};
+use crate::engine::{Packet, encode_binary, payload::SEPARATOR, v3};
 
 /// A WebSocket close frame without a status code.
 pub const CLOSE_FRAME: &[u8] = &[0x88, 0];
 
 /// An Engine.IO packet, or a Socket.IO packet with its attachments, in the form of every transport.
 ///
-/// A clone costs one counter. The WebSocket form is complete with its frame headers; the polling form is made
-/// when the first polling receiver asks for it, and is then shared as well.
+/// A clone costs one counter. The WebSocket form is complete with its frame headers; the other forms are made
+/// when the first receiver asks for them, and are then shared as well.
 #[derive(Clone, Debug)]
 pub struct Encoded(Arc<Inner>);
 
@@ -28,7 +24,16 @@ struct Inner {
     start: usize,
     packets: usize,
     compress: bool,
+    /// Most packets are for WebSockets of protocol 4 alone, so that what others need has a place of its own.
+    others: OnceLock<Box<Others>>,
+}
+
+/// The forms that are made on demand.
+#[derive(Clone, Debug, Default)]
+struct Others {
     payload: OnceLock<Bytes>,
+    v3: OnceLock<Encoded>,
+    v3_base64: OnceLock<Encoded>,
 }
 
 impl Encoded {
@@ -56,7 +61,7 @@ impl Encoded {
         // The text's length decides its header's length, so the text stands behind the longest header and the
         // header is now put right in front of it.
         let mut header = [0; MAX_HEADER];
-        let header = frame_header(TEXT_FRAME, buffer.len().saturating_sub(MAX_HEADER), &mut header);
+        let header = frames::header(Kind::Text, buffer.len().saturating_sub(MAX_HEADER), &mut header);
         let start = MAX_HEADER - header.len();
         buffer[start..MAX_HEADER].copy_from_slice(header);
         for attachment in attachments {
@@ -84,7 +89,7 @@ impl Encoded {
     }
 
     fn from_frames(buffer: Vec<u8>, start: usize, packets: usize) -> Self {
-        Self(Arc::new(Inner { buffer, start, packets, compress: true, payload: OnceLock::new() }))
+        Self(Arc::new(Inner { buffer, start, packets, compress: true, others: OnceLock::new() }))
     }
 
     /// Says whether a transport that compresses should compress this packet, which is the default. It is not worth
@@ -92,7 +97,8 @@ impl Encoded {
     #[must_use]
     pub fn with_compression(mut self, compress: bool) -> Self {
         if self.0.compress != compress {
-            Arc::make_mut(&mut self.0).compress = compress;
+            let inner = Arc::make_mut(&mut self.0);
+            (inner.compress, inner.others) = (compress, OnceLock::new());
         }
         self
     }
@@ -103,9 +109,14 @@ impl Encoded {
         self.0.compress
     }
 
+    /// A packet without binary data.
+    pub(super) fn of(packet: &Packet<'_>) -> Self {
+        Self::text(|out| packet.encode(out))
+    }
+
     /// The ping packet.
     pub(crate) fn ping() -> Self {
-        static PING: LazyLock<Encoded> = LazyLock::new(|| Encoded::text(|out| out.push(b'2')));
+        static PING: LazyLock<Encoded> = LazyLock::new(|| Encoded::of(&Packet::Ping("")));
         PING.clone()
     }
 
@@ -121,64 +132,71 @@ impl Encoded {
         self.0.packets
     }
 
-    /// The packet as a polling payload.
+    /// The packet as a polling payload of protocol 4.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
-        self.0.payload.get_or_init(|| payload_of(self.frames()))
+        self.others().payload.get_or_init(|| payload_of(self.frames()))
+    }
+
+    /// The packet for clients of protocol 3, to which its frames and its parts in payloads belong; with `base64` for
+    /// those that read no binary.
+    #[must_use]
+    pub fn v3(&self, base64: bool) -> Self {
+        if !self.has_binary() {
+            return self.clone();
+        }
+        let others = self.others();
+        let form = if base64 { &others.v3_base64 } else { &others.v3 };
+        let make = || {
+            let frames = v3_frames(self.frames(), base64);
+            Self::from_frames(frames, 0, self.packets()).with_compression(self.compress())
+        };
+        form.get_or_init(make).clone()
+    }
+
+    /// Whether some of the packets are binary. Text comes first if there is any.
+    fn has_binary(&self) -> bool {
+        self.0.packets > 1 || self.frames().first() == Some(&(Kind::Binary as u8))
+    }
+
+    fn others(&self) -> &Others {
+        self.0.others.get_or_init(Box::default)
     }
 }
 
 fn push_binary_frame(bytes: &[u8], out: &mut Vec<u8>) {
-    let mut header = [0; MAX_HEADER];
-    out.extend_from_slice(frame_header(BINARY_FRAME, bytes.len(), &mut header));
-    out.extend_from_slice(bytes);
-}
-
-fn frame_header(opcode: u8, length: usize, buffer: &mut [u8; MAX_HEADER]) -> &[u8] {
-    buffer[0] = opcode;
-    let length = length as u64;
-    if let Ok(short) = u8::try_from(length)
-        && short < 126
-    {
-        buffer[1] = short;
-        return &buffer[..2];
-    }
-    if let Ok(medium) = u16::try_from(length) {
-        buffer[1] = 126;
-        buffer[2..4].copy_from_slice(&medium.to_be_bytes());
-        return &buffer[..4];
-    }
-    buffer[1] = 127;
-    buffer[2..].copy_from_slice(&length.to_be_bytes());
-    buffer
-}
-
-/// Splits the first of our own frames off; `None` at the end.
-fn split_frame(frames: &[u8]) -> Option<(u8, &[u8], &[u8])> {
-    let (&opcode, &short) = (frames.first()?, frames.get(1)?);
-    let (start, length) = match short {
-        127 => (10, usize::try_from(u64::from_be_bytes(frames.get(2..10)?.try_into().ok()?)).ok()?),
-        126 => (4, usize::from(u16::from_be_bytes(frames.get(2..4)?.try_into().ok()?))),
-        short => (2, usize::from(short)),
-    };
-    let (data, rest) = frames.get(start..)?.split_at_checked(length)?;
-    Some((opcode, data, rest))
+    frames::push(Kind::Binary, &[], bytes, out);
 }
 
 fn payload_of(frames: &[u8]) -> Bytes {
-    let (mut out, mut rest) = (Vec::new(), frames);
-    while let Some((opcode, data, tail)) = split_frame(rest) {
+    let mut out = Vec::new();
+    for (kind, data) in frames::split(frames) {
         if !out.is_empty() {
             out.push(SEPARATOR as u8);
         }
-        if opcode == BINARY_FRAME {
-            encode_binary(data, &mut out);
-        } else {
-            out.extend_from_slice(data);
+        match kind {
+            Kind::Text => out.extend_from_slice(data),
+            Kind::Binary => encode_binary(data, &mut out),
         }
-        rest = tail;
     }
     out.into()
+}
+
+/// The frames for a client of protocol 3: what is binary has a type, and is text if the client reads no binary.
+fn v3_frames(frames: &[u8], base64: bool) -> Vec<u8> {
+    let mut out = Vec::with_capacity(frames.len() + MAX_HEADER);
+    for (kind, data) in frames::split(frames) {
+        match (kind, base64) {
+            (Kind::Text, _) => frames::push(Kind::Text, &[], data, &mut out),
+            (Kind::Binary, false) => frames::push(Kind::Binary, &[v3::MESSAGE_BYTE], data, &mut out),
+            (Kind::Binary, true) => {
+                let mut text = Vec::new();
+                v3::encode_base64(data, &mut text);
+                frames::push(Kind::Text, &[], &text, &mut out);
+            }
+        }
+    }
+    out
 }
 
 #[cfg(test)]
@@ -217,6 +235,21 @@ mod tests {
         let plain = packet.clone().with_compression(false);
         assert_eq!((packet.compress(), plain.compress()), (true, false));
         assert_eq!(packet.frames(), plain.frames());
+    }
+
+    #[test]
+    fn in_protocol_three_binary_has_a_type_and_text_is_the_same() {
+        let text = Encoded::text(|out| out.extend_from_slice("4€".as_bytes()));
+        assert_eq!(text.v3(false).frames(), text.frames());
+        assert!(text.0.others.get().is_none(), "nothing is made for it");
+        let write = |out: &mut Vec<u8>| out.extend_from_slice(b"451-[]");
+        let encoded = Encoded::with_attachments(write, &[Bytes::from_static(&[1, 2, 3, 4])]);
+        assert_eq!(encoded.v3(false).frames(), b"\x81\x06451-[]\x82\x05\x04\x01\x02\x03\x04");
+        assert_eq!(encoded.v3(true).frames(), b"\x81\x06451-[]\x81\x0ab4AQIDBA==");
+        assert_eq!(encoded.v3(true).packets(), 2);
+        let shared = encoded.v3(false);
+        assert!(Arc::ptr_eq(&shared.0, &encoded.v3(false).0), "made once for all");
+        assert_eq!(Encoded::binary(&[7; 125]).v3(false).frames()[..5], [0x82, 126, 0, 126, 4]);
     }
 
     #[test]

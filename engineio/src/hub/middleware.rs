@@ -32,6 +32,11 @@ impl ConnectError {
             None => json!({ "message": self.message }).to_string(),
         }
     }
+
+    /// What clients of protocol 4 are sent: the details, or else the message alone.
+    pub(crate) fn to_bare_json(&self) -> String {
+        self.data.as_ref().map_or_else(|| json!(self.message).to_string(), Value::to_string)
+    }
 }
 
 /// An erased connect middleware.

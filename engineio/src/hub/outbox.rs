@@ -6,7 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{
@@ -14,7 +13,7 @@ use super::{
     encoded::{CLOSE_FRAME, Encoded},
     queue::Queue,
 };
-use crate::{config::Config, engine::payload::SEPARATOR};
+use crate::{config::Config, engine::Revision};
 
 /// What became of a packet that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,15 +26,6 @@ pub enum Sent {
     Closed,
     /// The connection reads too slowly: its queue is full, and it is being closed.
     Overflow,
-}
-
-/// What one polling response carries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PollPayload {
-    /// The packets, joined by the protocol's separator.
-    pub bytes: Bytes,
-    /// Whether the response should be compressed: one of the packets at least asks for it.
-    pub compress: bool,
 }
 
 /// The outgoing side of one connection: pushes come from anywhere, one writer takes out.
@@ -172,22 +162,10 @@ impl Outbox {
         self.state.lock().queue.write_with(write)
     }
 
-    /// Takes what one polling response may carry; `None` if nothing waits.
+    /// Takes the packets that one polling response of this revision may carry.
     #[must_use]
-    pub fn take_payload(&self, config: &Config) -> Option<PollPayload> {
-        let packets = self.state.lock().queue.take_packets(config);
-        let compress = packets.iter().any(Encoded::compress);
-        if let [only] = &packets[..] {
-            return Some(PollPayload { bytes: only.payload().clone(), compress });
-        }
-        let mut out = Vec::with_capacity(packets.iter().map(|packet| 1 + packet.payload().len()).sum());
-        for packet in &packets {
-            if !out.is_empty() {
-                out.push(SEPARATOR as u8);
-            }
-            out.extend_from_slice(packet.payload());
-        }
-        (!packets.is_empty()).then(|| PollPayload { bytes: out.into(), compress })
+    pub fn take_packets(&self, revision: Revision, config: &Config) -> Vec<Encoded> {
+        self.state.lock().queue.take_packets(revision, config)
     }
 }
 
@@ -203,6 +181,8 @@ impl State {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn text(text: &str) -> Encoded {
@@ -238,33 +218,30 @@ mod tests {
         }
     }
 
+    fn take(outbox: &Outbox, revision: Revision, config: &Config) -> Vec<Bytes> {
+        let packets = outbox.take_packets(revision, config);
+        packets.iter().map(|packet| packet.payload().clone()).collect()
+    }
+
     #[test]
     fn a_payload_joins_what_waits_within_its_limits() {
-        let (outbox, config) = outbox(&["4a"; 20]);
-        let payload = outbox.take_payload(&config).unwrap().bytes;
-        assert_eq!(payload.split(|&byte| byte == 0x1e).count(), 16);
-        let payload = outbox.take_payload(&config).unwrap().bytes;
-        assert_eq!(&payload[..], b"4a\x1e4a\x1e4a\x1e4a");
-        assert_eq!(outbox.take_payload(&config), None);
-        assert_eq!(outbox.queued_bytes(), 0);
+        for revision in [Revision::V3, Revision::V4] {
+            let (outbox, config) = outbox(&["4a"; 20]);
+            assert_eq!(take(&outbox, revision, &config).len(), 16);
+            assert_eq!(take(&outbox, revision, &config), ["4a"; 4]);
+            assert!(take(&outbox, revision, &config).is_empty());
+            assert_eq!(outbox.queued_bytes(), 0);
+        }
     }
 
     #[test]
     fn a_payload_larger_than_the_limit_is_sent_alone() {
-        let (outbox, _) = outbox(&["4aaaaaaaaaa", "4b"]);
         let config = Config { max_payload: 5, ..Config::default() };
-        assert_eq!(outbox.take_payload(&config).unwrap().bytes, "4aaaaaaaaaa");
-        assert_eq!(outbox.take_payload(&config).unwrap().bytes, "4b");
-    }
-
-    #[test]
-    fn a_payload_is_compressed_if_one_of_its_packets_asks_for_it() {
-        let (outbox, config) = outbox(&[]);
-        let push = |compress| outbox.push(text("4a").with_compression(compress), Admission::Bounded, &config);
-        assert!(push(false).is_ok());
-        assert_eq!(outbox.take_payload(&config).map(|payload| payload.compress), Some(false));
-        assert!(push(false).is_ok() && push(true).is_ok());
-        assert_eq!(outbox.take_payload(&config).map(|payload| payload.compress), Some(true));
+        for revision in [Revision::V3, Revision::V4] {
+            let (outbox, _) = outbox(&["4aaaaaaaaaa", "4b"]);
+            assert_eq!(take(&outbox, revision, &config), ["4aaaaaaaaaa"]);
+            assert_eq!(take(&outbox, revision, &config), ["4b"]);
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One Engine.IO session as the application and the transports share it.
 
+mod polling;
+
 use std::{
     fmt,
     sync::{
@@ -17,16 +19,18 @@ use super::{
     application::{Application, Link, Receiver},
     backlog::Backlog,
     encoded::Encoded,
-    outbox::{Admission, Outbox, PollPayload, Sent},
+    outbox::{Admission, Outbox, Sent},
     runtime::{Flush, Runtime, Timed},
     turn::{self, Turn},
     wakers::{Waiting, Wakers},
 };
 use crate::{
     config::Config,
-    engine::{Action, CloseReason, Input, Packet, Session, Transport},
+    engine::{Action, CloseReason, Input, Packet, Revision, Session, Transport},
     sid::Sid,
 };
+
+pub use polling::PollAnswer;
 
 /// The sessions of one server.
 pub type Peers = DashMap<Sid, Arc<Peer>>;
@@ -43,6 +47,9 @@ pub fn close_all(application: &dyn Application, peers: &Peers) {
 /// One Engine.IO session: its state, its outgoing queue and its application.
 pub struct Peer {
     sid: Sid,
+    revision: Revision,
+    /// Whether a client of protocol 3 reads no binary over its transport.
+    base64: AtomicBool,
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
     peers: Weak<Peers>,
@@ -66,21 +73,8 @@ impl fmt::Debug for Peer {
     }
 }
 
-/// What a waiting poll is to be answered with.
-#[derive(Debug, PartialEq, Eq)]
-pub enum PollAnswer {
-    /// These packets.
-    Payload(PollPayload),
-    /// A noop, as an upgrade goes on.
-    Noop,
-    /// The session has ended.
-    Ended(CloseReason),
-    /// The session has ended because another request of it failed.
-    Failed,
-}
-
 impl Peer {
-    /// A session that was just opened over `transport`; the caller puts it into `peers`.
+    /// A session of protocol 4 that was just opened over `transport`; the caller puts it into `peers`.
     #[must_use]
     pub fn new(
         sid: Sid,
@@ -89,9 +83,24 @@ impl Peer {
         runtime: Arc<dyn Runtime>,
         peers: &Arc<Peers>,
     ) -> Arc<Self> {
-        let session = Session::new(transport, &config, runtime.now());
+        Self::with_revision(Revision::V4, sid, transport, config, runtime, peers)
+    }
+
+    /// A session that was just opened over `transport`; the caller puts it into `peers`.
+    #[must_use]
+    pub fn with_revision(
+        revision: Revision,
+        sid: Sid,
+        transport: Transport,
+        config: Arc<Config>,
+        runtime: Arc<dyn Runtime>,
+        peers: &Arc<Peers>,
+    ) -> Arc<Self> {
+        let session = Session::with_revision(revision, transport, &config, runtime.now());
         Arc::new(Self {
             sid,
+            revision,
+            base64: AtomicBool::new(false),
             config,
             runtime,
             peers: Arc::downgrade(peers),
@@ -112,7 +121,8 @@ impl Peer {
     /// Lets the application take over the new session.
     pub fn open(self: &Arc<Self>, application: &dyn Application, request: &http::request::Parts) {
         let receiver = application.opened(self, request);
-        let _ = self.receiver.set(receiver);
+        let receiver = self.receiver.get_or_init(|| receiver);
+        receiver.opened(self);
         self.rearm();
     }
 
@@ -120,6 +130,17 @@ impl Peer {
     #[must_use]
     pub fn sid(&self) -> &Sid {
         &self.sid
+    }
+
+    /// The revision of the protocol that the client speaks.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// Notes whether a client of protocol 3 wants binary data as base64 from now on.
+    pub fn set_base64(&self, base64: bool) {
+        self.base64.store(base64, Ordering::Release);
     }
 
     /// The transport in use.
@@ -203,6 +224,10 @@ impl Peer {
     }
 
     fn push(self: &Arc<Self>, packet: Encoded, admission: Admission) -> Sent {
+        let packet = match self.revision {
+            Revision::V3 => packet.v3(self.base64.load(Ordering::Acquire)),
+            Revision::V4 => packet,
+        };
         let pushed = self.outbox.push(packet, admission, &self.config).or_else(|packet| {
             // The socket may take what this turn has gathered so far; only then is the client too slow.
             self.flush_now();
@@ -257,6 +282,8 @@ impl Peer {
                 return Action::None;
             }
             Action::SendPing => self.send_ping(),
+            // Bounded, as a client may ping as often as it likes.
+            Action::SendPong => drop(self.send(Encoded::of(&Packet::Pong("")), false)),
             Action::AnswerProbe | Action::ReleasePoll => {
                 self.released.store(true, Ordering::Release);
                 self.wake();
@@ -367,19 +394,6 @@ impl Peer {
     pub fn is_closing(&self) -> bool {
         let session = self.session.lock();
         !session.is_open() && !session.is_closed()
-    }
-
-    /// The answer for the waiting poll, if there is one.
-    #[must_use]
-    pub fn poll_answer(&self) -> Option<PollAnswer> {
-        if let Some(payload) = self.outbox.take_payload(&self.config) {
-            return Some(PollAnswer::Payload(payload));
-        }
-        if let Some(reason) = self.ended() {
-            let failed = self.failed.load(Ordering::Acquire);
-            return Some(if failed { PollAnswer::Failed } else { PollAnswer::Ended(reason) });
-        }
-        self.released.swap(false, Ordering::AcqRel).then_some(PollAnswer::Noop)
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::{collections::VecDeque, io::IoSlice};
 
-use super::encoded::Encoded;
-use crate::config::Config;
+use super::{encoded::Encoded, poll_payload};
+use crate::{config::Config, engine::Revision};
 
 /// Pongs that wait to be written; a client that pings without reading costs no more than these.
 const MAX_CONTROLS: usize = 16;
@@ -60,11 +60,11 @@ impl Queue {
     }
 
     /// Takes the packets that one polling response may carry.
-    pub(super) fn take_packets(&mut self, config: &Config) -> Vec<Encoded> {
+    pub(super) fn take_packets(&mut self, revision: Revision, config: &Config) -> Vec<Encoded> {
         let (mut taken, mut packets, mut bytes) = (Vec::new(), 0, 0);
         while let Some(next) = &self.first {
             packets += next.packets();
-            bytes += next.payload().len();
+            bytes += poll_payload::size(next, revision);
             let fits = packets <= config.max_packets_per_poll && bytes <= config.max_payload;
             // The first goes out in any case, or it would block those behind it for ever.
             if !fits && !taken.is_empty() {

@@ -7,7 +7,7 @@ use http::{
 };
 use http_body_util::Full;
 
-use crate::engine::RequestError;
+use crate::{engine::RequestError, hub::PollPayload};
 
 /// The body of every answer.
 pub(super) type Body = Full<Bytes>;
@@ -18,8 +18,9 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
 }
 
 /// Packets for a polling client.
-pub(super) fn packets(payload: Bytes) -> Response<Body> {
-    with_type(StatusCode::OK, Some("text/plain; charset=UTF-8"), payload)
+pub(super) fn packets(payload: PollPayload) -> Response<Body> {
+    let kind = if payload.is_binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
+    with_type(StatusCode::OK, Some(kind), payload.bytes)
 }
 
 /// The answer to an accepted POST.

@@ -1,11 +1,11 @@
-//! HTTP long-polling: GET waits for packets, POST brings them (Engine.IO protocol 4, "HTTP long-polling").
+//! HTTP long-polling: GET waits for packets, POST brings them (Engine.IO protocol, "HTTP long-polling").
 
 use std::{future::poll_fn, sync::Arc, task::Poll};
 
 use bytes::Bytes;
 use http::{
     HeaderMap, Response, StatusCode,
-    header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderName},
+    header::{CONTENT_LENGTH, CONTENT_TYPE},
 };
 use http_body_util::BodyExt;
 use hyper::body::Body as HttpBody;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     config::after,
-    engine::{Action, CloseReason, Input, RequestError, payload},
+    engine::{Action, CloseReason, Input, Packet, PacketError, RequestError, Revision, payload, v3},
     hub::{Peer, PollAnswer, Waiting},
 };
 
@@ -40,7 +40,7 @@ impl Drop for WaitingPoll<'_> {
 pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     let action = peer.feed(Input::PollOpened);
     if action == Action::Farewell {
-        return packets(farewell(peer));
+        return packets(peer.farewell());
     }
     if let Some(refused) = refused(&action) {
         return refused;
@@ -55,11 +55,7 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     .await;
     waiting.answered = true;
     match answer {
-        PollAnswer::Payload(payload) => packets(payload.bytes),
-        PollAnswer::Noop | PollAnswer::Ended(CloseReason::TransportClose) => {
-            packets(Bytes::from_static(b"6"))
-        }
-        PollAnswer::Ended(_) => packets(Bytes::from_static(b"1")),
+        PollAnswer::Payload(payload) => packets(payload),
         PollAnswer::Failed => empty(StatusCode::BAD_REQUEST),
     }
 }
@@ -73,21 +69,6 @@ fn refused(action: &Action<'_>) -> Option<Response<Body>> {
     matches!(action, Action::Close(_)).then(|| empty(StatusCode::BAD_REQUEST))
 }
 
-/// What was sent before the end, and, once that is all, the close packet.
-fn farewell(peer: &Arc<Peer>) -> Bytes {
-    let mut body = peer
-        .outbox()
-        .take_payload(peer.config())
-        .map_or_else(|| b"6".to_vec(), |payload| payload.bytes.into());
-    if peer.outbox().is_empty() {
-        body.extend_from_slice(b"\x1e1");
-        peer.feed(Input::FarewellSent);
-    } else {
-        peer.feed(Input::PollAnswered);
-    }
-    body.into()
-}
-
 /// Takes in the packets of a POST.
 pub(super) async fn post<B>(peer: &Arc<Peer>, headers: &HeaderMap, body: B) -> Response<Body>
 where
@@ -98,7 +79,7 @@ where
     }
     let response = tokio::select! {
         body = read_body(peer, headers, body) => match body {
-            Ok(body) => take_in(peer, &body).await,
+            Ok(body) => take_in(peer, &body, is_binary(headers)).await,
             Err(status) => {
                 peer.fail();
                 empty(status)
@@ -129,28 +110,43 @@ async fn caught_up(peer: &Peer) {
     .await;
 }
 
-async fn take_in(peer: &Arc<Peer>, body: &[u8]) -> Response<Body> {
-    let Ok(text) = std::str::from_utf8(body) else {
+async fn take_in(peer: &Arc<Peer>, body: &[u8], is_binary: bool) -> Response<Body> {
+    let taken = match (peer.revision(), is_binary) {
+        (Revision::V3, true) => feed_all(peer, v3::payload::decode_binary(body)),
+        (Revision::V3, false) => text(body).and_then(|text| feed_all(peer, v3::payload::decode_text(text))),
+        (Revision::V4, _) => text(body).and_then(|text| feed_all(peer, payload::decode(text))),
+    };
+    if let Err(error) = taken {
+        tracing::debug!(%error, "closing a polling session");
         peer.lost(CloseReason::ParseError);
         return empty(StatusCode::BAD_REQUEST);
-    };
-    for packet in payload::decode(text) {
-        match packet {
-            Ok(packet) => {
-                peer.feed(Input::Packet(packet));
-            }
-            Err(error) => {
-                tracing::debug!(%error, "closing a polling session");
-                peer.lost(CloseReason::ParseError);
-                return empty(StatusCode::BAD_REQUEST);
-            }
-        }
+    }
+    caught_up(peer).await;
+    ok()
+}
+
+fn text(body: &[u8]) -> Result<&str, PacketError> {
+    std::str::from_utf8(body).map_err(|_| PacketError::InvalidText)
+}
+
+/// Gives packets to the session until it ends.
+fn feed_all<'a>(
+    peer: &Arc<Peer>,
+    packets: impl Iterator<Item = Result<Packet<'a>, PacketError>>,
+) -> Result<(), PacketError> {
+    for packet in packets {
+        peer.feed(Input::Packet(packet?));
         if peer.ended().is_some() {
             break;
         }
     }
-    caught_up(peer).await;
-    ok()
+    Ok(())
+}
+
+/// Whether a body is no text.
+fn is_binary(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("application/octet-stream"))
 }
 
 /// Reads a body that obeys the limits on length and slowness.
@@ -159,11 +155,11 @@ where
     B: HttpBody<Data = Bytes> + Unpin,
 {
     let config = peer.config();
-    let header = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    if header(CONTENT_TYPE).is_some_and(|kind| kind.starts_with("application/octet-stream")) {
+    if is_binary(headers) && peer.revision() == Revision::V4 {
         return Err(StatusCode::BAD_REQUEST);
     }
-    let length: usize = header(CONTENT_LENGTH).and_then(|length| length.parse().ok()).unwrap_or(0);
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    let length: usize = length.and_then(|length| length.parse().ok()).unwrap_or(0);
     if length > config.max_payload {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }

@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Action, Input, Query, RequestError, Transport, handshake},
+    engine::{Action, Input, Query, RequestError, Revision, Transport, handshake},
     hub::{Application, Encoded, Outbox, Peer, Peers, Runtime, Server, close_all},
     sid::Sid,
 };
@@ -48,8 +48,16 @@ impl fmt::Debug for Service {
 
 /// What a request wants, once it has been checked.
 enum Wanted {
-    NewSession(Transport),
+    NewSession(Opening),
     Session(Arc<Peer>),
+}
+
+/// How a new session begins.
+#[derive(Clone, Copy)]
+struct Opening {
+    revision: Revision,
+    transport: Transport,
+    base64: bool,
 }
 
 impl Server {
@@ -166,11 +174,12 @@ impl Service {
             } else {
                 transport == peer.transport() && transport == Transport::Polling
             };
+            let fits = fits && query.is_of(peer.revision());
             return if fits { Ok(Wanted::Session(peer)) } else { Err(RequestError::BadRequest) };
         }
         self.verify_handshake(parts, transport, is_upgrade)?;
-        query.check_version()?;
-        Ok(Wanted::NewSession(transport))
+        let (revision, base64) = (query.revision(&self.0.config)?, query.wants_base64());
+        Ok(Wanted::NewSession(Opening { revision, transport, base64 }))
     }
 
     fn verify_handshake(
@@ -202,10 +211,13 @@ impl Service {
 
     /// Opens a session: the open packet is the first thing in its queue, after what a WebSocket may have to send
     /// before it.
-    fn open(&self, transport: Transport, parts: &Parts, first: &[u8]) -> Arc<Peer> {
+    fn open(&self, opening: Opening, parts: &Parts, first: &[u8]) -> Arc<Peer> {
         let inner = &self.0;
+        let Opening { revision, transport, base64 } = opening;
         let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
-        let peer = Peer::new(runtime.fresh_sid(), transport, config, runtime, &inner.peers);
+        let sid = runtime.fresh_sid();
+        let peer = Peer::with_revision(revision, sid, transport, config, runtime, &inner.peers);
+        peer.set_base64(base64);
         if !first.is_empty() {
             peer.outbox().push_control(first);
         }
@@ -221,17 +233,16 @@ impl Service {
         B: HttpBody<Data = Bytes> + Unpin,
     {
         match (wanted, &parts.method) {
-            (Wanted::NewSession(transport), _) => self.open_polling(transport, parts),
+            (Wanted::NewSession(opening), _) => self.open_polling(opening, parts),
             (Wanted::Session(peer), &Method::GET) => polling::get(&peer).await,
             (Wanted::Session(peer), &Method::POST) => polling::post(&peer, &parts.headers, body).await,
             (Wanted::Session(_), _) => empty(StatusCode::INTERNAL_SERVER_ERROR),
         }
     }
 
-    fn open_polling(&self, transport: Transport, parts: &Parts) -> Response<Body> {
-        let peer = self.open(transport, parts, &[]);
-        let first = peer.outbox().take_payload(&self.0.config).unwrap_or_default();
-        let mut response = packets(first.bytes);
+    fn open_polling(&self, opening: Opening, parts: &Parts) -> Response<Body> {
+        let peer = self.open(opening, parts, &[]);
+        let mut response = packets(peer.take_payload().unwrap_or_default());
         if let Some(cookie) = &self.0.options.cookie
             && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
         {
@@ -255,15 +266,18 @@ impl Service {
         };
         self.finish(&parts.headers, &mut response);
         match wanted {
-            Some(Wanted::NewSession(transport)) => self.begin(transport, Box::new(parts), upgraded),
-            Some(Wanted::Session(peer)) => self.0.runtime.spawn(Box::pin(switch(peer, upgraded))),
+            Some(Wanted::NewSession(opening)) => self.begin(opening, Box::new(parts), upgraded),
+            Some(Wanted::Session(peer)) => {
+                let base64 = Query::parse(parts.uri.query().unwrap_or_default()).wants_base64();
+                self.0.runtime.spawn(Box::pin(switch(peer, upgraded, base64)));
+            }
             None => {}
         }
         response
     }
 
     /// Opens a session on a WebSocket.
-    fn begin(&self, transport: Transport, mut parts: Box<Parts>, upgraded: OnUpgrade) {
+    fn begin(&self, opening: Opening, mut parts: Box<Parts>, upgraded: OnUpgrade) {
         if let Some(hold_back) = parts.extensions.remove::<HoldBack>() {
             hold_back.ask();
         }
@@ -272,7 +286,7 @@ impl Service {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
             let (connection, first) = Connection::new(upgraded, &service.0.config);
-            let peer = service.open(transport, &parts, &first);
+            let peer = service.open(opening, &parts, &first);
             drop((service, parts));
             connection.run(&peer).await;
         }));
@@ -280,7 +294,7 @@ impl Service {
 }
 
 /// Upgrades a session from polling to a WebSocket.
-async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade) {
+async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade, base64: bool) {
     let Ok(upgraded) = upgraded.await else { return };
     // The answer was not held back, as the client speaks next.
     let (mut connection, _) = Connection::new(upgraded, peer.config());
@@ -289,6 +303,8 @@ async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade) {
         return connection.dismiss(&outbox).await;
     }
     drop(outbox);
+    // A client of protocol 3 may read binary over the one transport and not over the other.
+    peer.set_base64(base64);
     if peer.is_closing() {
         // The application closed the session while the upgrade was going on.
         if let Action::Close(_) = peer.feed(Input::Close { pending: false }) {

@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Action, CloseReason, Input, Packet},
+    engine::{Action, CloseReason, Input, Packet, PacketError},
     hub::{Encoded, Link, Outbox, Peer, Turn, Waiting},
 };
 
@@ -187,18 +187,8 @@ impl Connection {
 
     fn take_in(&mut self, peer: &Arc<Peer>, message: &Message, scratch: &mut Scratch) {
         match message {
-            Message::Text(text) => match Packet::decode(text) {
-                Ok(packet) => {
-                    peer.feed(Input::Packet(packet));
-                }
-                Err(error) => {
-                    tracing::debug!(%error, "closing a WebSocket session");
-                    peer.lost(CloseReason::ParseError);
-                }
-            },
-            Message::Binary(bytes) => {
-                peer.feed(Input::Packet(Packet::Binary((&**bytes).into())));
-            }
+            Message::Text(text) => feed(peer, peer.revision().decode_text(text)),
+            Message::Binary(bytes) => feed(peer, peer.revision().decode_binary(bytes)),
             Message::Close(_) => {
                 // tungstenite's answer to the close frame is the last frame this connection writes.
                 self.codec.answer_close(scratch, peer.outbox());
@@ -280,6 +270,19 @@ impl Connection {
         let mut read = |cx: &mut Context<'_>| self.reader.poll_read(cx, Scratch::with(&[]).space());
         while poll_fn(&mut read).await? > 0 {}
         Ok(())
+    }
+}
+
+/// Gives a packet to the session, or ends it with what is none.
+fn feed(peer: &Arc<Peer>, packet: Result<Packet<'_>, PacketError>) {
+    match packet {
+        Ok(packet) => {
+            peer.feed(Input::Packet(packet));
+        }
+        Err(error) => {
+            tracing::debug!(%error, "closing a WebSocket session");
+            peer.lost(CloseReason::ParseError);
+        }
     }
 }
 

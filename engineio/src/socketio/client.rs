@@ -81,6 +81,8 @@ pub struct Client {
     namespaces: Vec<(Box<str>, State)>,
     assembly: Assembly,
     connect_until: Option<Instant>,
+    /// Whether the client speaks protocol 4, in which a CONNECT may carry a query behind the namespace's name.
+    has_queries: bool,
 }
 
 impl Client {
@@ -92,7 +94,14 @@ impl Client {
             namespaces: Vec::with_capacity(1),
             assembly: Assembly::default(),
             connect_until: Some(after(now, config.connect_timeout)),
+            has_queries: false,
         }
+    }
+
+    /// The same for a client of protocol 4, the one of Socket.IO 1 and 2.
+    #[must_use]
+    pub fn of_protocol_four(config: &Config, now: Instant) -> Self {
+        Self { has_queries: true, ..Self::new(config, now) }
     }
 
     /// When [`Client::tick`] is due.
@@ -106,7 +115,9 @@ impl Client {
         if self.assembly.is_waiting() {
             return ClientAction::Close(AssemblyError::TextInstead.into());
         }
-        match Packet::decode(text, config) {
+        let packet = Packet::decode(text, config);
+        let packet = if self.has_queries { packet.map(Packet::with_query_apart) } else { packet };
+        match packet {
             Ok(packet) if packet.attachments > 0 => match self.check_joined(&packet) {
                 Err(fault) => ClientAction::Close(fault),
                 Ok(_) => {
@@ -259,6 +270,19 @@ mod tests {
     #[test]
     fn a_second_connect_closes() {
         assert!(matches!(Rig::connected().text("0"), ClientAction::Close(Fault::SecondConnect(_))));
+    }
+
+    #[test]
+    fn in_protocol_four_a_namespace_is_the_same_with_any_query() {
+        let mut rig = Rig::connected();
+        rig.client.has_queries = true;
+        let ClientAction::Connect(packet) = rig.text("0/a?x=1,") else { panic!("it is a CONNECT") };
+        assert_eq!((packet.namespace, packet.query), ("/a", "x=1"));
+        rig.client.begin("/a", &rig.config).unwrap();
+        rig.client.accept("/a");
+        assert!(matches!(rig.text(r#"2/a,["a"]"#), ClientAction::Packet(_)));
+        assert!(matches!(rig.text("0/a?x=2,"), ClientAction::Close(Fault::SecondConnect(_))));
+        assert!(matches!(rig.text("0?x=2"), ClientAction::Close(_)), "only a name has a query");
     }
 
     #[test]

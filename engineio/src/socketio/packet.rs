@@ -70,6 +70,8 @@ pub struct Packet<'a> {
     pub kind: PacketType,
     /// The namespace, beginning with `/`.
     pub namespace: &'a str,
+    /// What followed a `?` in the namespace, which only protocol 4 takes out of the name; empty otherwise.
+    pub query: &'a str,
     /// The acknowledgement it asks for or gives.
     pub id: Option<AckId>,
     /// How many binary messages follow.
@@ -164,7 +166,13 @@ impl<'a> Packet<'a> {
         let (attachments, rest) = if kind.is_binary() { read_attachments(rest, config)? } else { (0, rest) };
         let (namespace, rest) = read_namespace(rest);
         let (id, data) = read_id(rest)?;
-        Ok(Self { kind, namespace, id, attachments, data, event: Cow::Borrowed("") })
+        Ok(Self { kind, namespace, query: "", id, attachments, data, event: Cow::Borrowed("") })
+    }
+
+    /// Takes the query out of the namespace, where clients of protocol 4 put it.
+    pub(super) fn with_query_apart(self) -> Self {
+        let (namespace, query) = self.namespace.split_once('?').unwrap_or((self.namespace, ""));
+        Self { namespace, query, ..self }
     }
 }
 
@@ -329,8 +337,13 @@ mod tests {
     }
 
     #[test]
-    fn a_query_is_part_of_the_namespace_name() {
-        assert_eq!(decode("0/admin?token=1,").map(|packet| packet.namespace), Ok("/admin?token=1"));
+    fn a_query_is_part_of_the_namespace_name_in_protocol_five_only() {
+        let packet = decode("0/admin?token=1,").unwrap();
+        assert_eq!((packet.namespace, packet.query), ("/admin?token=1", ""));
+        let packet = packet.with_query_apart();
+        assert_eq!((packet.namespace, packet.query), ("/admin", "token=1"));
+        let packet = decode("0/admin").unwrap().with_query_apart();
+        assert_eq!((packet.namespace, packet.query), ("/admin", ""));
     }
 
     #[test]

@@ -29,7 +29,7 @@ fn send_is_the_event_message() {
 fn an_event_says_whether_it_is_to_be_compressed() {
     let world = World::new();
     let (client, socket) = joined(&world);
-    let compressed = || client.peer.outbox().take_payload(world.io.config()).map(|payload| payload.compress);
+    let compressed = || client.peer.take_payload().map(|payload| payload.compress);
     socket.emit("ev", &());
     assert_eq!(compressed(), Some(true));
     socket.compress(false).emit("ev", &());

@@ -10,5 +10,6 @@ mod connecting;
 mod emitting;
 mod layers;
 mod listeners;
+mod old_clients;
 mod rooms;
 mod support;

@@ -14,7 +14,7 @@ use std::{
 use engineio::{
     Config, Server, Sid,
     adapter::MemoryAdapter,
-    engine::{CloseReason, Input, Packet, Transport},
+    engine::{CloseReason, Input, Packet, Revision, Transport},
     hub::{BoxFuture, Flush, Peer, Peers, Runtime, Timed},
 };
 
@@ -82,8 +82,14 @@ impl World {
 
     /// A client whose connection is open, in no namespace yet.
     pub fn client(&self) -> Client {
+        self.client_of(Revision::V4)
+    }
+
+    /// A client of a revision whose connection is open; of protocol 3, it is on its way into `/`.
+    pub fn client_of(&self, revision: Revision) -> Client {
         let (config, runtime) = (Arc::clone(self.io.config()), Arc::clone(self.io.runtime()));
-        let peer = Peer::new(runtime.fresh_sid(), Transport::Polling, config, runtime, &self.peers);
+        let (sid, transport) = (runtime.fresh_sid(), Transport::Polling);
+        let peer = Peer::with_revision(revision, sid, transport, config, runtime, &self.peers);
         self.peers.insert(*peer.sid(), Arc::clone(&peer));
         let request = http::Request::get("/socket.io/?EIO=4&transport=polling&room=a%20b")
             .header("x-test", "yes")
@@ -161,11 +167,16 @@ impl Client {
     /// The Engine.IO packets that wait for this client.
     pub fn received(&self) -> Vec<String> {
         let mut packets = Vec::new();
-        while let Some(payload) = self.peer.outbox().take_payload(self.peer.config()) {
+        while let Some(payload) = self.peer.take_payload() {
             let text = String::from_utf8(payload.bytes.to_vec()).unwrap();
             packets.extend(text.split('\x1e').map(str::to_owned));
         }
         packets
+    }
+
+    /// The body of the next polling response as it is, empty if nothing waits.
+    pub fn body(&self) -> Vec<u8> {
+        self.peer.take_payload().map(|payload| payload.bytes.to_vec()).unwrap_or_default()
     }
 
     /// The connection breaks.

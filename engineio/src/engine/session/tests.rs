@@ -10,9 +10,13 @@ struct Rig {
 
 impl Rig {
     fn new(transport: Transport) -> Self {
+        Self::speaking(Revision::V4, transport)
+    }
+
+    fn speaking(revision: Revision, transport: Transport) -> Self {
         let config = Config::default();
         let now = Instant::now();
-        Self { session: Session::new(transport, &config, now), config, now }
+        Self { session: Session::with_revision(revision, transport, &config, now), config, now }
     }
 
     fn probed() -> Self {
@@ -72,6 +76,41 @@ fn an_unasked_pong_does_not_delay_the_ping() {
 fn a_ping_from_the_client_is_a_transport_error() {
     let mut rig = Rig::new(Transport::Websocket);
     assert_eq!(rig.feed(Input::Packet(Packet::Ping(""))), Action::Close(CloseReason::TransportError));
+}
+
+#[test]
+fn in_protocol_three_a_ping_is_answered_and_re_arms_the_heartbeat() {
+    let mut rig = Rig::speaking(Revision::V3, Transport::Websocket);
+    assert_eq!(rig.after(Duration::from_millis(44_999)), Action::None);
+    assert_eq!(rig.feed(Input::Packet(Packet::Ping(""))), Action::SendPong);
+    assert_eq!(rig.session.deadline(), Some(rig.now + Duration::from_secs(45)));
+    assert_eq!(rig.after(Duration::from_millis(44_999)), Action::None);
+    assert_eq!(rig.after(Duration::from_millis(1)), Action::Close(CloseReason::PingTimeout));
+}
+
+#[test]
+fn in_protocol_three_only_a_ping_re_arms_the_heartbeat() {
+    let mut rig = Rig::speaking(Revision::V3, Transport::Websocket);
+    rig.now += Duration::from_secs(44);
+    assert_eq!(rig.feed(Input::Packet(Packet::Message("x"))), Action::Deliver(Data::Text("x")));
+    assert_eq!(rig.after(Duration::from_secs(1)), Action::Close(CloseReason::PingTimeout));
+}
+
+#[test]
+fn in_protocol_three_a_pong_from_the_client_is_a_transport_error() {
+    let mut rig = Rig::speaking(Revision::V3, Transport::Websocket);
+    assert_eq!(rig.feed(Input::Packet(Packet::Pong(""))), Action::Close(CloseReason::TransportError));
+}
+
+#[test]
+fn in_protocol_three_the_heartbeat_goes_on_after_an_upgrade() {
+    let mut rig = Rig::speaking(Revision::V3, Transport::Polling);
+    rig.now += Duration::from_secs(40);
+    rig.feed(Input::UpgradeOpened);
+    rig.feed(Input::ProbePacket(Packet::Ping("probe")));
+    assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
+    assert_eq!(rig.after(Duration::from_secs(44)), Action::None);
+    assert_eq!(rig.after(Duration::from_secs(1)), Action::Close(CloseReason::PingTimeout));
 }
 
 #[test]
@@ -185,6 +224,7 @@ fn any_input() -> impl Strategy<Value = Input<'static>> {
     let packet = prop_oneof![
         Just(Packet::Message("m")),
         Just(Packet::Ping("probe")),
+        Just(Packet::Ping("")),
         Just(Packet::Pong("")),
         Just(Packet::Upgrade),
         Just(Packet::Close),
@@ -210,9 +250,10 @@ fn any_input() -> impl Strategy<Value = Input<'static>> {
 proptest! {
     #[test]
     fn a_closed_session_stays_closed_and_delivers_nothing(
-        steps in prop::collection::vec((any_input(), 0u64..30_000), 0..60)
+        revision in prop_oneof![Just(Revision::V3), Just(Revision::V4)],
+        steps in prop::collection::vec((any_input(), 0u64..30_000), 0..60),
     ) {
-        let mut rig = Rig::new(Transport::Polling);
+        let mut rig = Rig::speaking(revision, Transport::Polling);
         let mut closes = 0;
         for (input, wait) in steps {
             rig.now += Duration::from_millis(wait);

@@ -4,7 +4,7 @@ mod emission;
 mod rooms;
 mod sending;
 
-use std::{any::Any, fmt, sync::Arc, time::Instant};
+use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::Instant};
 
 use parking_lot::{Mutex, RwLock};
 use serde::de::DeserializeOwned;
@@ -22,7 +22,7 @@ use super::{
     reason::DisconnectReason,
 };
 use crate::{
-    engine::Transport,
+    engine::{Revision, Transport},
     sid::Sid,
     socketio::{AckError, Acks},
 };
@@ -94,8 +94,13 @@ impl Socket {
         auth: &str,
         leave: LeaveConnection,
     ) -> Self {
+        let id = match peer.revision() {
+            // These clients take their session's id for their own.
+            Revision::V3 => *peer.sid(),
+            Revision::V4 => peer.runtime().fresh_sid(),
+        };
         Self(Arc::new(Inner {
-            id: peer.runtime().fresh_sid(),
+            id,
             peer,
             namespace,
             handshake,
@@ -116,9 +121,23 @@ impl Socket {
     }
 
     /// The public id, fresh for each namespace and connection.
+    ///
+    /// With [`Config::allow_eio3`](crate::Config::allow_eio3), a client of Socket.IO 2 has its session's secret id in
+    /// all namespaces, as its protocol wants it.
     #[must_use]
     pub fn id(&self) -> &Sid {
         &self.0.id
+    }
+
+    /// The id that the client itself knows: [`Socket::id`], but `/namespace#id` for a client of Socket.IO 2 in
+    /// another namespace than `/`. It is the name of the socket's own room as well.
+    #[must_use]
+    pub fn client_id(&self) -> Cow<'_, str> {
+        let (id, namespace) = (self.0.id.as_str(), self.0.namespace.name());
+        match self.0.peer.revision() {
+            Revision::V3 if namespace != "/" => Cow::Owned(format!("{namespace}#{id}")),
+            Revision::V3 | Revision::V4 => Cow::Borrowed(id),
+        }
     }
 
     /// The namespace.
@@ -270,7 +289,8 @@ impl Socket {
             return false;
         }
         state.phase = Phase::Connected;
-        self.0.peer.send(encode::connect(self.0.namespace.name(), &self.0.id), false);
+        let peer = &self.0.peer;
+        peer.send(encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id), false);
         self.0.namespace.adapter().insert(self);
         for room in &state.rooms {
             self.0.namespace.adapter().join(self, room);

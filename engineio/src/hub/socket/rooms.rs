@@ -33,7 +33,7 @@ impl Socket {
         if state.phase == Phase::Gone {
             return Err(JoinError::Disconnected);
         }
-        if *room == *self.0.id.as_str() {
+        if self.owns(&room) {
             state.in_own_room = true;
             return Ok(());
         }
@@ -54,7 +54,7 @@ impl Socket {
     /// Leaves a room; leaving one it is not in does nothing.
     pub fn leave(&self, room: &str) {
         let mut state = self.0.state.lock();
-        if room == self.0.id.as_str() {
+        if self.owns(room) {
             state.in_own_room = false;
         }
         if let Some(at) = state.rooms.iter().position(|known| **known == *room) {
@@ -67,8 +67,13 @@ impl Socket {
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         let state = self.0.state.lock();
-        let own = state.in_own_room.then(|| Room::from(self.0.id.as_str()));
+        let own = state.in_own_room.then(|| Room::from(self.client_id()));
         own.into_iter().chain(state.rooms.iter().cloned()).collect()
+    }
+
+    /// Whether this is the name of the socket's own room.
+    pub(crate) fn owns(&self, room: &str) -> bool {
+        *room == *self.0.id.as_str() || room.contains('#') && *room == *self.client_id()
     }
 
     /// Whether the socket has not left the room of its own id.

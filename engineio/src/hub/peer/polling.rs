@@ -1,0 +1,67 @@
+//! What a polling client is answered.
+
+use std::sync::{Arc, atomic::Ordering};
+
+use super::Peer;
+use crate::{
+    engine::{CloseReason, Input, Packet},
+    hub::{encoded::Encoded, poll_payload::PollPayload},
+};
+
+/// What a waiting poll is to be answered with.
+#[derive(Debug, PartialEq, Eq)]
+pub enum PollAnswer {
+    /// These packets.
+    Payload(PollPayload),
+    /// The session has ended because another request of it failed.
+    Failed,
+}
+
+impl Peer {
+    /// The answer for the waiting poll, if there is one.
+    #[must_use]
+    pub fn poll_answer(&self) -> Option<PollAnswer> {
+        if let Some(payload) = self.take_payload() {
+            return Some(PollAnswer::Payload(payload));
+        }
+        let packet = match self.ended() {
+            Some(_) if self.failed.load(Ordering::Acquire) => return Some(PollAnswer::Failed),
+            // A client that has left itself is not told that it has.
+            Some(CloseReason::TransportClose) => Packet::Noop,
+            Some(
+                CloseReason::TransportError
+                | CloseReason::ForcedClose
+                | CloseReason::PingTimeout
+                | CloseReason::ParseError,
+            ) => Packet::Close,
+            None => self.released.swap(false, Ordering::AcqRel).then_some(Packet::Noop)?,
+        };
+        Some(PollAnswer::Payload(self.join(&[Encoded::of(&packet)])))
+    }
+
+    /// Takes what one polling response may carry; `None` if nothing waits.
+    #[must_use]
+    pub fn take_payload(&self) -> Option<PollPayload> {
+        let packets = self.outbox.take_packets(self.revision, &self.config);
+        (!packets.is_empty()).then(|| self.join(&packets))
+    }
+
+    /// Answers a poll of a session that ends: what was sent before, and, once that is all, the close packet.
+    #[must_use]
+    pub fn farewell(self: &Arc<Self>) -> PollPayload {
+        let mut packets = self.outbox.take_packets(self.revision, &self.config);
+        let is_last = self.outbox.is_empty();
+        if is_last {
+            if packets.is_empty() {
+                packets.push(Encoded::of(&Packet::Noop));
+            }
+            packets.push(Encoded::of(&Packet::Close));
+        }
+        self.feed(if is_last { Input::FarewellSent } else { Input::PollAnswered });
+        self.join(&packets)
+    }
+
+    fn join(&self, packets: &[Encoded]) -> PollPayload {
+        PollPayload::join(packets, self.revision)
+    }
+}
