@@ -112,7 +112,7 @@ fn open_mongo(_: &str) -> Result<Arc<dyn Store>, StartError> {
 /// How Socket.IO requests are answered: sockets of foreign pages are refused, as the cookie would let them in.
 fn socket_options(config: &Config) -> Options {
     let origins = Origins::new(config);
-    let allow: AllowRequest = Arc::new(move |request| {
+    let allow = AllowRequest::new(move |request| {
         let remote = request.extensions.get::<RemoteAddr>();
         let Some(remote) = remote else { return Err("Forbidden".into()) };
         let peer = Peer { address: remote.0.ip(), tls: false };

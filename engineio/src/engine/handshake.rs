@@ -25,6 +25,35 @@ impl Transport {
     }
 }
 
+/// What is wrong with a bad request. The client is not told; the server's program is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum BadRequest {
+    /// The `Origin` has characters that no header may have.
+    InvalidOrigin,
+    /// The transport is not the one the session is using.
+    TransportMismatch,
+    /// A WebSocket was asked for without an upgrade, or with an upgrade that is not one.
+    TransportHandshakeError,
+    /// No id could be made for the session, for this reason.
+    IdGenerationError(String),
+    /// A middleware failed, for this reason.
+    MiddlewareFailure(String),
+}
+
+impl BadRequest {
+    /// The reference implementation's name.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            BadRequest::InvalidOrigin => "INVALID_ORIGIN",
+            BadRequest::TransportMismatch => "TRANSPORT_MISMATCH",
+            BadRequest::TransportHandshakeError => "TRANSPORT_HANDSHAKE_ERROR",
+            BadRequest::IdGenerationError(_) => "ID_GENERATION_ERROR",
+            BadRequest::MiddlewareFailure(_) => "MIDDLEWARE_FAILURE",
+        }
+    }
+}
+
 /// Why a request is refused before it reaches a session, with the numbers of the reference implementation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RequestError {
@@ -39,7 +68,7 @@ pub enum RequestError {
     BadHandshakeMethod,
     /// Code 3: anything else that is wrong with the request.
     #[error("Bad request")]
-    BadRequest,
+    BadRequest(BadRequest),
     /// Code 4: the application refused the request; status 403 over HTTP.
     #[error("{0}")]
     Forbidden(String),
@@ -56,7 +85,7 @@ impl RequestError {
             RequestError::UnknownTransport => 0,
             RequestError::UnknownSid => 1,
             RequestError::BadHandshakeMethod => 2,
-            RequestError::BadRequest => 3,
+            RequestError::BadRequest(_) => 3,
             RequestError::Forbidden(_) => 4,
             RequestError::UnsupportedVersion => 5,
         }

@@ -10,7 +10,7 @@ mod revision;
 mod session;
 pub mod v3;
 
-pub use handshake::{Query, RequestError, Transport};
+pub use handshake::{BadRequest, Query, RequestError, Transport};
 pub(crate) use packet::encode_binary;
 pub use packet::{Packet, PacketError};
 pub use revision::Revision;

@@ -34,6 +34,17 @@ struct Others {
     payload: OnceLock<Bytes>,
     v3: OnceLock<Encoded>,
     v3_base64: OnceLock<Encoded>,
+    gzip: OnceLock<Bytes>,
+    deflate: OnceLock<Bytes>,
+}
+
+/// How a polling payload may be compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// gzip (RFC 1952).
+    Gzip,
+    /// deflate, which in HTTP is the zlib format (RFC 1950).
+    Deflate,
 }
 
 impl Encoded {
@@ -136,6 +147,15 @@ impl Encoded {
     #[must_use]
     pub fn payload(&self) -> &Bytes {
         self.others().payload.get_or_init(|| payload_of(self.frames()))
+    }
+
+    /// The polling payload of protocol 4 in a coding, which `compress` makes when the first receiver asks for it.
+    pub fn compressed(&self, coding: Coding, compress: impl FnOnce() -> Bytes) -> Bytes {
+        let form = match coding {
+            Coding::Gzip => &self.others().gzip,
+            Coding::Deflate => &self.others().deflate,
+        };
+        form.get_or_init(compress).clone()
     }
 
     /// The packet for clients of protocol 3, to which its frames and its parts in payloads belong; with `base64` for

@@ -35,7 +35,7 @@ pub use application::{Application, Link, Receiver};
 pub use args::{ArgsError, Payload};
 pub use broadcast::{BroadcastOperator, Replies};
 pub use encode::EmitError;
-pub use encoded::{CLOSE_FRAME, Encoded};
+pub use encoded::{CLOSE_FRAME, Coding, Encoded};
 pub use handler::{Ack, Args, Data, EventName, EventRef, FromEvent, Handler, Outcome};
 pub use handshake::{Handshake, RemoteAddr, Secure};
 pub use middleware::ConnectError;

@@ -9,7 +9,7 @@ use super::{
 use crate::engine::{Revision, payload::SEPARATOR, v3::payload as v3};
 
 /// What one polling response carries.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct PollPayload {
     /// The packets, joined as the protocol's revision wants it.
     pub bytes: Bytes,
@@ -17,6 +17,9 @@ pub struct PollPayload {
     pub is_binary: bool,
     /// Whether the response should be compressed: one of the packets at least asks for it.
     pub compress: bool,
+    /// The packet of protocol 4 that is all of it, if it is one: what many clients get need not be compressed for each
+    /// of them.
+    pub packet: Option<Encoded>,
 }
 
 impl PollPayload {
@@ -27,7 +30,11 @@ impl PollPayload {
             (Revision::V4, packets) => (join(packets), false),
             (Revision::V3, packets) => join_v3(packets),
         };
-        Self { bytes, is_binary, compress: packets.iter().any(Encoded::compress) }
+        let packet = match (revision, packets) {
+            (Revision::V4, [only]) => Some(only.clone()),
+            (Revision::V3 | Revision::V4, _) => None,
+        };
+        Self { bytes, is_binary, compress: packets.iter().any(Encoded::compress), packet }
     }
 }
 
@@ -75,16 +82,16 @@ mod tests {
     #[test]
     fn the_revision_decides_the_form_and_binary_the_kind() {
         let packets = [text("4€"), Encoded::binary(&[1, 2, 3, 4])];
-        let of = |bytes: &[u8], is_binary| PollPayload {
-            bytes: Bytes::copy_from_slice(bytes),
-            is_binary,
-            compress: true,
+        let of = |bytes: &[u8], is_binary| (Bytes::copy_from_slice(bytes), is_binary);
+        let join = |packets: &[Encoded], revision| {
+            let payload = PollPayload::join(packets, revision);
+            (payload.bytes, payload.is_binary)
         };
-        assert_eq!(PollPayload::join(&packets, Revision::V4), of("4€\x1ebAQIDBA==".as_bytes(), false));
-        let v3 = |base64| PollPayload::join(&packets.clone().map(|packet| packet.v3(base64)), Revision::V3);
+        assert_eq!(join(&packets, Revision::V4), of("4€\x1ebAQIDBA==".as_bytes(), false));
+        let v3 = |base64| join(&packets.clone().map(|packet| packet.v3(base64)), Revision::V3);
         assert_eq!(v3(true), of("2:4€10:b4AQIDBA==".as_bytes(), false));
         assert_eq!(v3(false), of(b"\x00\x04\xff4\xe2\x82\xac\x01\x05\xff\x04\x01\x02\x03\x04", true));
-        assert_eq!(PollPayload::join(&packets[..1], Revision::V3), of("2:4€".as_bytes(), false));
+        assert_eq!(join(&packets[..1], Revision::V3), of("2:4€".as_bytes(), false));
     }
 
     #[test]

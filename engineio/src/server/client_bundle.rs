@@ -1,20 +1,26 @@
 //! The browser's client library, served beside the protocol so that both fit each other.
 
-use std::{fmt, io::Write, sync::OnceLock};
+use std::{fmt, sync::OnceLock};
 
 use bytes::Bytes;
-use flate2::{Compression, write::GzEncoder};
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
+    header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY},
 };
 
-use super::headers::Body;
+use super::{compression::compress, encodings::preferred, headers::Body};
+use crate::hub::Coding;
+
+/// How the name of a file ends that is compressed already.
+const BROTLI: &str = ".br";
 
 /// The files of one version of `socket.io-client`, taken from the `dist` folder of its npm package.
 ///
 /// They are served below the service's path under their own names, with the version as `ETag`, as the
-/// reference's `serveClient` does.
+/// reference's `serveClient` does, and compressed by gzip or deflate for those who can read it. A file that is called
+/// like another one with `.br` behind it is taken for that one's content compressed by Brotli: it is sent to those who
+/// can read that. No compressor for it is built in, as it would be the largest part of many a program, and can take its
+/// time when the program is built.
 #[derive(Debug, Default)]
 pub struct ClientBundle {
     version: String,
@@ -24,8 +30,10 @@ pub struct ClientBundle {
 struct File {
     name: &'static str,
     content: Bytes,
+    brotli: Option<Bytes>,
     /// Made when the first browser asks for it.
-    compressed: OnceLock<Bytes>,
+    gzip: OnceLock<Bytes>,
+    deflate: OnceLock<Bytes>,
 }
 
 impl fmt::Debug for File {
@@ -40,12 +48,22 @@ impl ClientBundle {
         version: impl Into<String>,
         files: impl IntoIterator<Item = (&'static str, &'static [u8])>,
     ) -> Self {
+        let (compressed, plain): (Vec<_>, Vec<_>) =
+            files.into_iter().partition(|(name, _)| name.ends_with(BROTLI));
+        let brotli = |name: &str| {
+            let mut compressed = compressed.iter();
+            compressed
+                .find(|(known, _)| known.strip_suffix(BROTLI) == Some(name))
+                .map(|&(_, content)| content)
+        };
         let file = |(name, content)| File {
             name,
             content: Bytes::from_static(content),
-            compressed: OnceLock::new(),
+            brotli: brotli(name).map(Bytes::from_static),
+            gzip: OnceLock::new(),
+            deflate: OnceLock::new(),
         };
-        Self { version: version.into(), files: files.into_iter().map(file).collect() }
+        Self { version: version.into(), files: plain.into_iter().map(file).collect() }
     }
 
     /// Whether there is nothing to serve.
@@ -70,24 +88,28 @@ impl ClientBundle {
         let is_map = file.name.ends_with(".map");
         let kind = if is_map { "application/json" } else { "application/javascript; charset=utf-8" };
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        *response.body_mut() = if accepts_gzip(request) {
-            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-            Body::new(file.compressed().clone())
-        } else {
-            Body::new(file.content.clone())
-        };
+        let (coding, content) = file.encoded_for(request);
+        if let Some(coding) = coding {
+            response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+        }
+        *response.body_mut() = Body::new(content);
         Some(response)
     }
 }
 
 impl File {
-    fn compressed(&self) -> &Bytes {
-        self.compressed.get_or_init(|| {
-            let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-            // Writing to memory cannot fail; an empty body would only show as such.
-            let _ = encoder.write_all(&self.content);
-            encoder.finish().unwrap_or_default().into()
-        })
+    /// The content in the coding that the browser likes best, and that coding's name.
+    fn encoded_for(&self, request: &HeaderMap) -> (Option<&'static str>, Bytes) {
+        let offered = ["br", "gzip", "deflate"];
+        let offered = if self.brotli.is_some() { &offered[..] } else { &offered[1..] };
+        let coding = preferred(request, offered);
+        let content = match (coding, &self.brotli) {
+            (Some("br"), Some(brotli)) => brotli,
+            (Some("gzip"), _) => self.gzip.get_or_init(|| compress(&self.content, Coding::Gzip)),
+            (Some("deflate"), _) => self.deflate.get_or_init(|| compress(&self.content, Coding::Deflate)),
+            _ => return (None, self.content.clone()),
+        };
+        (coding, content.clone())
     }
 }
 
@@ -97,20 +119,18 @@ fn is_known(request: &HeaderMap, tag: &str) -> bool {
     tags.split(',').any(|known| known.trim().trim_start_matches("W/") == tag)
 }
 
-fn accepts_gzip(request: &HeaderMap) -> bool {
-    let accepted = request.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    accepted.split(',').any(|item| {
-        let (name, weight) = item.split_once(';').unwrap_or((item, ""));
-        name.trim() == "gzip" && !matches!(weight.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn bundle() -> ClientBundle {
-        ClientBundle::new("4.8.4", [("socket.io.js", &b"code"[..]), ("socket.io.js.map", b"{}")])
+        let files = [
+            ("socket.io.js", &b"code"[..]),
+            ("socket.io.js.map", b"{}"),
+            ("socket.io.min.js", b"min"),
+            ("socket.io.min.js.br", b"compressed by Brotli"),
+        ];
+        ClientBundle::new("4.8.4", files)
     }
 
     fn ask(name: &str, headers: &[(&'static str, &'static str)]) -> Option<Response<Body>> {
@@ -137,13 +157,15 @@ mod tests {
 
     #[test]
     fn a_file_is_compressed_for_those_who_can_read_it() {
-        let encoding = |accepted| {
-            let response = ask("socket.io.js", &[("accept-encoding", accepted)]).unwrap();
-            response.headers().get(CONTENT_ENCODING).is_some()
+        let encoding = |name, accepted| {
+            let response = ask(name, &[("accept-encoding", accepted)]).unwrap();
+            response.headers().get(CONTENT_ENCODING).map(|coding| coding.to_str().unwrap().to_owned())
         };
-        assert!(encoding("br, gzip"));
-        assert!(encoding("gzip;q=0.5"));
-        assert!(!encoding("gzip;q=0"));
-        assert!(!encoding("br"));
+        assert_eq!(encoding("socket.io.js", "br, gzip").as_deref(), Some("gzip"));
+        assert_eq!(encoding("socket.io.js", "deflate").as_deref(), Some("deflate"));
+        assert_eq!(encoding("socket.io.js", "gzip;q=0"), None);
+        assert_eq!(encoding("socket.io.js", "br"), None);
+        assert_eq!(encoding("socket.io.min.js", "gzip, deflate, br").as_deref(), Some("br"));
+        assert!(ask("socket.io.min.js.br", &[]).is_none());
     }
 }

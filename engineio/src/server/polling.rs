@@ -12,11 +12,14 @@ use hyper::body::Body as HttpBody;
 
 use super::{
     clock::now,
-    headers::{Body, empty, ok, packets, refusal},
+    compression::{HttpCompression, respond},
+    headers::{Body, empty, ok},
 };
 use crate::{
     config::after,
-    engine::{Action, CloseReason, Input, Packet, PacketError, RequestError, Revision, payload, v3},
+    engine::{
+        Action, BadRequest, CloseReason, Input, Packet, PacketError, RequestError, Revision, payload, v3,
+    },
     hub::{Peer, PollAnswer, Waiting},
 };
 
@@ -37,13 +40,20 @@ impl Drop for WaitingPoll<'_> {
 }
 
 /// Answers a GET of a session as soon as there is something to tell.
-pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
+///
+/// # Errors
+/// The session does not take the request, and is unharmed.
+pub(super) async fn get(
+    peer: &Arc<Peer>,
+    headers: &HeaderMap,
+    compression: Option<&HttpCompression>,
+) -> Result<Response<Body>, RequestError> {
     let action = peer.feed(Input::PollOpened);
     if action == Action::Farewell {
-        return packets(peer.farewell());
+        return Ok(respond(compression, headers, peer.farewell()).await);
     }
-    if let Some(refused) = refused(&action) {
-        return refused;
+    if let Some(refused) = refused(&action)? {
+        return Ok(refused);
     }
     let mut waiting = WaitingPoll { peer, answered: false };
     peer.outbox().set_writable(true);
@@ -54,28 +64,36 @@ pub(super) async fn get(peer: &Arc<Peer>) -> Response<Body> {
     })
     .await;
     waiting.answered = true;
-    match answer {
-        PollAnswer::Payload(payload) => packets(payload),
+    drop(waiting);
+    Ok(match answer {
+        PollAnswer::Payload(payload) => respond(compression, headers, payload).await,
         PollAnswer::Failed => empty(StatusCode::BAD_REQUEST),
-    }
+    })
 }
 
 /// The answer to a request that its session does not take.
-fn refused(action: &Action<'_>) -> Option<Response<Body>> {
+fn refused(action: &Action<'_>) -> Result<Option<Response<Body>>, RequestError> {
     if *action == Action::Refuse {
-        return Some(refusal(&RequestError::BadRequest));
+        return Err(RequestError::BadRequest(BadRequest::TransportMismatch));
     }
     // A second request of the same kind at once: the session has ended, and the first has been told so.
-    matches!(action, Action::Close(_)).then(|| empty(StatusCode::BAD_REQUEST))
+    Ok(matches!(action, Action::Close(_)).then(|| empty(StatusCode::BAD_REQUEST)))
 }
 
 /// Takes in the packets of a POST.
-pub(super) async fn post<B>(peer: &Arc<Peer>, headers: &HeaderMap, body: B) -> Response<Body>
+///
+/// # Errors
+/// The session does not take the request, and is unharmed.
+pub(super) async fn post<B>(
+    peer: &Arc<Peer>,
+    headers: &HeaderMap,
+    body: B,
+) -> Result<Response<Body>, RequestError>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
-    if let Some(refused) = refused(&peer.feed(Input::PostOpened)) {
-        return refused;
+    if let Some(refused) = refused(&peer.feed(Input::PostOpened))? {
+        return Ok(refused);
     }
     let response = tokio::select! {
         body = read_body(peer, headers, body) => match body {
@@ -88,7 +106,7 @@ where
         () = ended(peer) => empty(StatusCode::BAD_REQUEST),
     };
     peer.feed(Input::PostEnded);
-    response
+    Ok(response)
 }
 
 /// Waits for the end of the session.

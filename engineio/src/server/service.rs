@@ -3,8 +3,11 @@
 use std::{convert::Infallible, fmt, future::Future, pin::Pin, sync::Arc};
 
 use bytes::Bytes;
+use dashmap::Entry;
 use http::{
-    HeaderMap, HeaderValue, Method, Request, Response, StatusCode, header::SET_COOKIE, request::Parts,
+    HeaderValue, Method, Request, Response, StatusCode,
+    header::{CONNECTION, SET_COOKIE, UPGRADE},
+    request::Parts,
 };
 use hyper::{
     body::{Body as HttpBody, Incoming},
@@ -12,16 +15,20 @@ use hyper::{
 };
 
 use super::{
-    cors::{Cors, is_preflight},
-    headers::{Body, empty, packets, refusal, tame_internet_explorer, upgrade_refusal},
+    compression::respond,
+    cors::is_preflight,
+    headers::{Body, empty, refusal, tame_internet_explorer, upgrade_refusal},
+    hooks::ConnectionError,
     http_stream::HoldBack,
+    middleware::{self, Exchange, Verdict},
     options::Options,
     polling,
+    verify::{Opening, Wanted},
     websocket::{Connection, is_upgrade, switching_protocols},
 };
 use crate::{
     config::Config,
-    engine::{Action, Input, Query, RequestError, Revision, Transport, handshake},
+    engine::{Action, BadRequest, Input, Query, RequestError, handshake},
     hub::{Application, Encoded, Outbox, Peer, Peers, Runtime, Server, close_all},
     sid::Sid,
 };
@@ -44,20 +51,6 @@ impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Service({}, {} sessions)", self.0.options.path, self.len())
     }
-}
-
-/// What a request wants, once it has been checked.
-enum Wanted {
-    NewSession(Opening),
-    Session(Arc<Peer>),
-}
-
-/// How a new session begins.
-#[derive(Clone, Copy)]
-struct Opening {
-    revision: Revision,
-    transport: Transport,
-    base64: bool,
 }
 
 impl Server {
@@ -129,24 +122,76 @@ impl Service {
             }
             return response;
         }
+        if self.0.options.middleware.is_empty() {
+            return self.answer(request).await;
+        }
+        Box::pin(self.pass_middleware(request)).await
+    }
+
+    async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
         if is_upgrade(request.headers()) {
-            return self.websocket(request);
+            return self.websocket(request).await;
         }
         let (parts, body) = request.into_parts();
-        let mut response = match self.verify(&parts, false) {
-            Ok(wanted) => self.polling(wanted, &parts, body).await,
-            Err(error) => refusal(&error),
+        let (response, opens) = match self.verify(&parts, false).await {
+            Ok(Wanted::NewSession(opening)) => (self.open_polling(opening, &parts).await, true),
+            Ok(Wanted::Session(peer)) => (self.polling(&peer, &parts, body).await, false),
+            Err(error) => (Err(error), false),
         };
-        self.finish(&parts.headers, &mut response);
+        let mut response = response.unwrap_or_else(|error| self.refuse(&parts, &error, false));
+        self.finish(&parts, &mut response, opens);
         response
     }
 
-    /// Adds the headers that every answer has.
-    fn finish(&self, request: &HeaderMap, response: &mut Response<Body>) {
-        if let Some(cors) = &self.0.options.cors {
-            cors.decorate(request, response.headers_mut());
+    async fn pass_middleware<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let (request, body) = request.into_parts();
+        let mut exchange = Exchange { request, headers: http::HeaderMap::new() };
+        let verdict = middleware::run(&self.0.options.middleware, &mut exchange).await;
+        let Exchange { request, headers } = exchange;
+        let mut response = match verdict {
+            Verdict::Next => self.answer(Request::from_parts(request, body)).await,
+            Verdict::End(response) => {
+                let mut response = response.map(Body::new);
+                self.finish(&request, &mut response, false);
+                response
+            }
+            Verdict::Fail(reason) => {
+                let error = RequestError::BadRequest(BadRequest::MiddlewareFailure(reason));
+                let mut response = self.refuse(&request, &error, is_upgrade(&request.headers));
+                self.finish(&request, &mut response, false);
+                response
+            }
+        };
+        middleware::add_headers(&headers, response.headers_mut());
+        response
+    }
+
+    fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
+        if let Some(tell) = &self.0.options.on_connection_error {
+            tell(&ConnectionError { request, error });
         }
-        tame_internet_explorer(request, response.headers_mut());
+        if is_upgrade { upgrade_refusal(error) } else { refusal(error) }
+    }
+
+    /// Adds the headers that every answer has; `opens` says whether it is the one that opens a session.
+    fn finish(&self, request: &Parts, response: &mut Response<Body>, opens: bool) {
+        let (options, headers) = (&self.0.options, response.headers_mut());
+        if let Some(cors) = &options.cors {
+            cors.decorate(&request.headers, headers);
+        }
+        tame_internet_explorer(&request.headers, headers);
+        if opens && let Some(change) = &options.initial_headers {
+            change(headers, request);
+        }
+        if let Some(change) = &options.headers {
+            change(headers, request);
+        }
     }
 
     /// Answers a request for a file of the client library.
@@ -159,63 +204,28 @@ impl Service {
         client.respond(name, request.headers())
     }
 
-    /// Checks a request in the order of the reference implementation.
-    fn verify(&self, parts: &Parts, is_upgrade: bool) -> Result<Wanted, RequestError> {
-        let query = Query::parse(parts.uri.query().unwrap_or_default());
-        let transport = query.transport(&self.0.config)?;
-        let origin = parts.headers.get(http::header::ORIGIN);
-        if origin.is_some_and(|origin| !handshake::is_valid_header_value(origin.as_bytes())) {
-            return Err(RequestError::BadRequest);
-        }
-        if let Some(sid) = &query.sid {
-            let peer = Sid::parse(sid).and_then(|sid| self.peer(&sid)).ok_or(RequestError::UnknownSid)?;
-            let fits = if is_upgrade {
-                transport == Transport::Websocket
-            } else {
-                transport == peer.transport() && transport == Transport::Polling
-            };
-            let fits = fits && query.is_of(peer.revision());
-            return if fits { Ok(Wanted::Session(peer)) } else { Err(RequestError::BadRequest) };
-        }
-        self.verify_handshake(parts, transport, is_upgrade)?;
-        let (revision, base64) = (query.revision(&self.0.config)?, query.wants_base64());
-        Ok(Wanted::NewSession(Opening { revision, transport, base64 }))
+    pub(super) fn config(&self) -> &Arc<Config> {
+        &self.0.config
     }
 
-    fn verify_handshake(
-        &self,
-        parts: &Parts,
-        transport: Transport,
-        is_upgrade: bool,
-    ) -> Result<(), RequestError> {
-        if parts.method != Method::GET {
-            return Err(RequestError::BadHandshakeMethod);
-        }
-        if is_upgrade != (transport == Transport::Websocket) {
-            return Err(RequestError::BadRequest);
-        }
-        let options = &self.0.options;
-        let admits = |cors: &Cors| cors.admits(&parts.headers);
-        if !options.cors.as_ref().map_or_else(|| Cors::admits_by_default(&parts.headers), admits) {
-            return Err(RequestError::Forbidden("Forbidden".into()));
-        }
-        match &options.allow_request {
-            Some(allow) => allow(parts).map_err(RequestError::Forbidden),
-            None => Ok(()),
-        }
+    pub(super) fn runtime(&self) -> &Arc<dyn Runtime> {
+        &self.0.runtime
     }
 
-    fn peer(&self, sid: &Sid) -> Option<Arc<Peer>> {
+    pub(super) fn options(&self) -> &Options {
+        &self.0.options
+    }
+
+    pub(super) fn peer(&self, sid: &Sid) -> Option<Arc<Peer>> {
         self.0.peers.get(sid).map(|entry| Arc::clone(entry.value()))
     }
 
     /// Opens a session: the open packet is the first thing in its queue, after what a WebSocket may have to send
-    /// before it.
-    fn open(&self, opening: Opening, parts: &Parts, first: &[u8]) -> Arc<Peer> {
+    /// before it. `None` if the id has been taken meanwhile.
+    fn open(&self, opening: Opening, parts: &Parts, first: &[u8]) -> Option<Arc<Peer>> {
         let inner = &self.0;
-        let Opening { revision, transport, base64 } = opening;
+        let Opening { sid, revision, transport, base64 } = opening;
         let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
-        let sid = runtime.fresh_sid();
         let peer = Peer::with_revision(revision, sid, transport, config, runtime, &inner.peers);
         peer.set_base64(base64);
         if !first.is_empty() {
@@ -223,48 +233,62 @@ impl Service {
         }
         let open = handshake::open_packet(peer.sid(), transport, &inner.config);
         peer.send(Encoded::text(|out| out.extend_from_slice(open.as_bytes())), false);
-        inner.peers.insert(*peer.sid(), Arc::clone(&peer));
+        if let Some(packet) = &inner.options.initial_packet {
+            peer.send_text(packet);
+        }
+        match inner.peers.entry(sid) {
+            Entry::Occupied(_) => return None,
+            Entry::Vacant(entry) => drop(entry.insert(Arc::clone(&peer))),
+        }
         peer.open(&*inner.application, parts);
-        peer
+        Some(peer)
     }
 
-    async fn polling<B>(&self, wanted: Wanted, parts: &Parts, body: B) -> Response<Body>
+    async fn polling<B>(
+        &self,
+        peer: &Arc<Peer>,
+        parts: &Parts,
+        body: B,
+    ) -> Result<Response<Body>, RequestError>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        match (wanted, &parts.method) {
-            (Wanted::NewSession(opening), _) => self.open_polling(opening, parts),
-            (Wanted::Session(peer), &Method::GET) => polling::get(&peer).await,
-            (Wanted::Session(peer), &Method::POST) => polling::post(&peer, &parts.headers, body).await,
-            (Wanted::Session(_), _) => empty(StatusCode::INTERNAL_SERVER_ERROR),
+        let compression = self.0.options.http_compression.as_ref();
+        match parts.method {
+            Method::GET => polling::get(peer, &parts.headers, compression).await,
+            Method::POST => polling::post(peer, &parts.headers, body).await,
+            _ => Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
         }
     }
 
-    fn open_polling(&self, opening: Opening, parts: &Parts) -> Response<Body> {
-        let peer = self.open(opening, parts, &[]);
-        let mut response = packets(peer.take_payload().unwrap_or_default());
+    async fn open_polling(&self, opening: Opening, parts: &Parts) -> Result<Response<Body>, RequestError> {
+        let in_use = || RequestError::BadRequest(BadRequest::IdGenerationError("the id is in use".into()));
+        let peer = self.open(opening, parts, &[]).ok_or_else(in_use)?;
+        let compression = self.0.options.http_compression.as_ref();
+        let payload = peer.take_payload().unwrap_or_default();
+        let mut response = respond(compression, &parts.headers, payload).await;
         if let Some(cookie) = &self.0.options.cookie
             && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
         {
             response.headers_mut().append(SET_COOKIE, value);
         }
-        response
+        Ok(response)
     }
 
     /// Answers a request for a WebSocket, which begins once hyper has let go of the connection.
-    fn websocket<B>(&self, mut request: Request<B>) -> Response<Body> {
+    async fn websocket<B>(&self, mut request: Request<B>) -> Response<Body> {
         let upgraded = hyper::upgrade::on(&mut request);
-        let (parts, _) = request.into_parts();
-        let wanted = self.verify(&parts, true);
-        let opened = wanted.and_then(|wanted| {
-            let response = switching_protocols(&parts.headers).ok_or(RequestError::BadRequest)?;
-            Ok((wanted, response))
+        let (parts, body) = request.into_parts();
+        drop(body);
+        let opened = self.verify(&parts, true).await.and_then(|wanted| {
+            let bad = RequestError::BadRequest(BadRequest::TransportHandshakeError);
+            Ok((wanted, switching_protocols(&parts.headers).ok_or(bad)?))
         });
         let (mut response, wanted) = match opened {
             Ok((wanted, response)) => (response, Some(wanted)),
-            Err(error) => (upgrade_refusal(&error), None),
+            Err(error) => (self.refuse(&parts, &error, true), None),
         };
-        self.finish(&parts.headers, &mut response);
+        self.finish(&parts, &mut response, matches!(wanted, Some(Wanted::NewSession(_))));
         match wanted {
             Some(Wanted::NewSession(opening)) => self.begin(opening, Box::new(parts), upgraded),
             Some(Wanted::Session(peer)) => {
@@ -286,7 +310,8 @@ impl Service {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
             let (connection, first) = Connection::new(upgraded, &service.0.config);
-            let peer = service.open(opening, &parts, &first);
+            // Nobody has promised a session to a client whose id was taken in this moment.
+            let Some(peer) = service.open(opening, &parts, &first) else { return };
             drop((service, parts));
             connection.run(&peer).await;
         }));
@@ -324,9 +349,18 @@ impl hyper::service::Service<Request<Incoming>> for Service {
         let service = self.clone();
         Box::pin(async move {
             if !service.owns(request.uri().path()) {
-                return Ok(empty(StatusCode::NOT_FOUND));
+                return Ok(not_found(&request));
             }
             Ok(service.handle(request).await)
         })
     }
+}
+
+/// The answer to a request that is nobody's. One that asks for another protocol has nothing to wait for.
+fn not_found(request: &Request<Incoming>) -> Response<Body> {
+    let mut response = empty(StatusCode::NOT_FOUND);
+    if request.headers().contains_key(UPGRADE) {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    response
 }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// What a waiting poll is to be answered with.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum PollAnswer {
     /// These packets.
     Payload(PollPayload),

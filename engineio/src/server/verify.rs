@@ -1,0 +1,94 @@
+//! Checking requests before they reach a session.
+
+use std::sync::Arc;
+
+use http::{Method, header::ORIGIN, request::Parts};
+
+use super::{cors::Cors, service::Service};
+use crate::{
+    engine::{BadRequest, Query, RequestError, Revision, Transport, handshake},
+    hub::Peer,
+    sid::Sid,
+};
+
+/// What a request wants, once it has been checked.
+pub(super) enum Wanted {
+    NewSession(Opening),
+    Session(Arc<Peer>),
+}
+
+/// How a new session begins.
+#[derive(Clone, Copy)]
+pub(super) struct Opening {
+    pub(super) sid: Sid,
+    pub(super) revision: Revision,
+    pub(super) transport: Transport,
+    pub(super) base64: bool,
+}
+
+impl Service {
+    /// Checks a request in the order of the reference implementation.
+    pub(super) async fn verify(&self, parts: &Parts, is_upgrade: bool) -> Result<Wanted, RequestError> {
+        let query = Query::parse(parts.uri.query().unwrap_or_default());
+        let transport = query.transport(self.config())?;
+        let origin = parts.headers.get(ORIGIN);
+        if origin.is_some_and(|origin| !handshake::is_valid_header_value(origin.as_bytes())) {
+            return Err(RequestError::BadRequest(BadRequest::InvalidOrigin));
+        }
+        if let Some(sid) = &query.sid {
+            return self.verify_session(sid, &query, transport, is_upgrade).map(Wanted::Session);
+        }
+        self.verify_handshake(parts, transport, is_upgrade)?;
+        if let Some(allow) = &self.options().allow_request {
+            allow.ask(parts).await.map_err(RequestError::Forbidden)?;
+        }
+        let (revision, base64) = (query.revision(self.config())?, query.wants_base64());
+        let sid = self.fresh_sid(parts).await?;
+        Ok(Wanted::NewSession(Opening { sid, revision, transport, base64 }))
+    }
+
+    fn verify_session(
+        &self,
+        sid: &str,
+        query: &Query<'_>,
+        transport: Transport,
+        is_upgrade: bool,
+    ) -> Result<Arc<Peer>, RequestError> {
+        let peer = Sid::parse(sid).and_then(|sid| self.peer(&sid)).ok_or(RequestError::UnknownSid)?;
+        let fits = if is_upgrade {
+            transport == Transport::Websocket
+        } else {
+            transport == peer.transport() && transport == Transport::Polling
+        };
+        let fits = fits && query.is_of(peer.revision());
+        if fits { Ok(peer) } else { Err(RequestError::BadRequest(BadRequest::TransportMismatch)) }
+    }
+
+    fn verify_handshake(
+        &self,
+        parts: &Parts,
+        transport: Transport,
+        is_upgrade: bool,
+    ) -> Result<(), RequestError> {
+        if parts.method != Method::GET {
+            return Err(RequestError::BadHandshakeMethod);
+        }
+        if is_upgrade != (transport == Transport::Websocket) {
+            return Err(RequestError::BadRequest(BadRequest::TransportHandshakeError));
+        }
+        let admits = |cors: &Cors| cors.admits(&parts.headers);
+        let cors = self.options().cors.as_ref();
+        if !cors.map_or_else(|| Cors::admits_by_default(&parts.headers), admits) {
+            return Err(RequestError::Forbidden("Forbidden".into()));
+        }
+        Ok(())
+    }
+
+    async fn fresh_sid(&self, parts: &Parts) -> Result<Sid, RequestError> {
+        let Some(generate) = &self.options().generate_id else { return Ok(self.runtime().fresh_sid()) };
+        let fail = |error| RequestError::BadRequest(BadRequest::IdGenerationError(error));
+        let sid = generate.ask(parts).await.map_err(fail)?;
+        // The session that has the id must not be handed over to a stranger.
+        if self.peer(&sid).is_some() { Err(fail("the id is in use".into())) } else { Ok(sid) }
+    }
+}
