@@ -1,8 +1,9 @@
 //! tungstenite between bytes read and messages; it never sees the socket.
 //!
-//! Whatever a socket holds is read at once into a buffer of the thread, and tungstenite itself is borrowed from the
-//! thread between two messages, so that a connection that is idle keeps almost no memory. tungstenite takes it from there, and its own frames, pongs and answers to close frames, go into the
-//! session's outbox.
+//! Whatever a socket holds is read at once into a buffer of the thread. Messages that are plain and complete there are
+//! read in place (`whole_frame.rs`); tungstenite takes all else from there, and its own frames, pongs and answers to
+//! close frames, go into the session's outbox. It is borrowed from the thread between two messages, so that a connection
+//! that is idle keeps almost no memory.
 
 use std::{
     cell::Cell,
@@ -14,7 +15,10 @@ use tokio_tungstenite::tungstenite::{
     protocol::{Role, WebSocketConfig, WebSocketContext},
 };
 
-use super::fragments::Fragments;
+use super::{
+    fragments::Fragments,
+    whole_frame::{self, WholeFrame},
+};
 use crate::{config::Config, hub::Outbox};
 
 /// The bytes read from a socket at once.
@@ -58,6 +62,14 @@ impl Scratch {
         &mut self.buffer
     }
 
+    /// Takes the message at the front, if it is plain and complete.
+    fn take_whole(&mut self, limit: usize) -> Option<WholeFrame> {
+        let mut frame = whole_frame::take(&mut self.buffer[self.start..self.end], limit)?;
+        frame.payload = self.start + frame.payload.start..self.start + frame.payload.end;
+        self.start = frame.payload.end;
+        Some(frame)
+    }
+
     /// Notes that the buffer's first bytes have been filled.
     pub(super) fn filled(&mut self, length: usize) {
         (self.start, self.end) = (0, length);
@@ -67,6 +79,49 @@ impl Scratch {
 impl Drop for Scratch {
     fn drop(&mut self) {
         BUFFER.set(std::mem::take(&mut self.buffer));
+    }
+}
+
+/// What came over a WebSocket.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    /// A message that stands in the scratch buffer.
+    InPlace(WholeFrame),
+    /// What tungstenite has read.
+    Message(Message),
+}
+
+/// What came, as far as it matters.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum View<'a> {
+    Text(&'a str),
+    Binary(&'a [u8]),
+    /// The client closes the connection.
+    Close,
+    /// Control frames, which are done with.
+    Control,
+}
+
+impl Incoming {
+    /// Looks at what came, before anything else is read into the buffer.
+    ///
+    /// # Errors
+    /// A text is no UTF-8.
+    pub(super) fn view<'a>(&'a self, scratch: &'a Scratch) -> Result<View<'a>, Error> {
+        match self {
+            Incoming::InPlace(frame) => {
+                let bytes = &scratch.buffer[frame.payload.clone()];
+                if !frame.is_text {
+                    return Ok(View::Binary(bytes));
+                }
+                let text = std::str::from_utf8(bytes).map_err(|error| Error::Utf8(error.to_string()))?;
+                Ok(View::Text(text))
+            }
+            Incoming::Message(Message::Text(text)) => Ok(View::Text(text)),
+            Incoming::Message(Message::Binary(bytes)) => Ok(View::Binary(bytes)),
+            Incoming::Message(Message::Close(_)) => Ok(View::Close),
+            Incoming::Message(Message::Ping(_) | Message::Pong(_) | Message::Frame(_)) => Ok(View::Control),
+        }
     }
 }
 
@@ -89,9 +144,14 @@ impl Codec {
     ///
     /// # Errors
     /// The client broke the protocol or a limit.
-    pub(super) fn next(&mut self, scratch: &mut Scratch, outbox: &Outbox) -> Result<Option<Message>, Error> {
-        if self.context.is_none() && scratch.unread().is_empty() {
-            return Ok(None);
+    pub(super) fn next(&mut self, scratch: &mut Scratch, outbox: &Outbox) -> Result<Option<Incoming>, Error> {
+        if self.context.is_none() {
+            if scratch.unread().is_empty() {
+                return Ok(None);
+            }
+            if let Some(frame) = scratch.take_whole(self.max_payload) {
+                return Ok(Some(Incoming::InPlace(frame)));
+            }
         }
         let mut context = self.context.take().unwrap_or_else(|| context(self.max_payload));
         let read = context.read(&mut self.pipe(scratch, outbox));
@@ -101,7 +161,7 @@ impl Codec {
         } else {
             self.context = Some(context);
         }
-        if ends { Ok(None) } else { read.map(Some) }
+        if ends { Ok(None) } else { read.map(|message| Some(Incoming::Message(message))) }
     }
 
     /// Writes tungstenite's answer to a close frame into the outbox.
@@ -187,8 +247,11 @@ mod tests {
     fn read(codec: &mut Codec, bytes: &[u8]) -> Vec<String> {
         let (mut scratch, outbox) = (Scratch::with(bytes), Outbox::default());
         let mut texts = Vec::new();
-        while let Some(message) = codec.next(&mut scratch, &outbox).unwrap() {
-            texts.push(message.into_text().unwrap().to_string());
+        while let Some(incoming) = codec.next(&mut scratch, &outbox).unwrap() {
+            match incoming.view(&scratch).unwrap() {
+                View::Text(text) => texts.push(text.to_owned()),
+                other => panic!("{other:?}"),
+            }
         }
         assert!(scratch.unread().is_empty());
         texts

@@ -22,6 +22,7 @@ mod service;
 mod stream;
 mod verify;
 mod websocket;
+mod whole_frame;
 
 pub use client_bundle::ClientBundle;
 pub use compression::HttpCompression;

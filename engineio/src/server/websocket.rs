@@ -21,10 +21,10 @@ use http::{
 use hyper::upgrade::Upgraded;
 use sha1::{Digest, Sha1};
 use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Error, Message, protocol::frame::coding::CloseCode};
+use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
 
 use super::{
-    codec::{Codec, Scratch},
+    codec::{Codec, Incoming, Scratch, View},
     headers::Body,
     stream::{Reader, Taken, Writer, take_back},
 };
@@ -138,7 +138,7 @@ impl Connection {
                 return false;
             }
             match self.poll_message(scratch, peer.outbox(), cx) {
-                Poll::Ready(Some(Ok(message))) => self.take_in(peer, &message, scratch),
+                Poll::Ready(Some(Ok(incoming))) => self.take_in(peer, &incoming, scratch),
                 Poll::Ready(Some(Err(error))) => fail(peer, &error),
                 Poll::Ready(None) => {
                     // Nobody is left who could read a close frame.
@@ -157,7 +157,7 @@ impl Connection {
         scratch: &mut Scratch,
         outbox: &Outbox,
         cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Message, Error>>> {
+    ) -> Poll<Option<Result<Incoming, Error>>> {
         loop {
             if let Some(message) = self.codec.next(scratch, outbox).transpose() {
                 return Poll::Ready(Some(message));
@@ -185,17 +185,18 @@ impl Connection {
         if peer.ended().is_some() { Poll::Ready(()) } else { Poll::Pending }
     }
 
-    fn take_in(&mut self, peer: &Arc<Peer>, message: &Message, scratch: &mut Scratch) {
-        match message {
-            Message::Text(text) => feed(peer, peer.revision().decode_text(text)),
-            Message::Binary(bytes) => feed(peer, peer.revision().decode_binary(bytes)),
-            Message::Close(_) => {
+    fn take_in(&mut self, peer: &Arc<Peer>, incoming: &Incoming, scratch: &mut Scratch) {
+        match incoming.view(scratch) {
+            Err(error) => fail(peer, &error),
+            Ok(View::Text(text)) => feed(peer, peer.revision().decode_text(text)),
+            Ok(View::Binary(bytes)) => feed(peer, peer.revision().decode_binary(bytes)),
+            Ok(View::Close) => {
                 // tungstenite's answer to the close frame is the last frame this connection writes.
                 self.codec.answer_close(scratch, peer.outbox());
                 peer.outbox().finish(None);
                 peer.lost(CloseReason::TransportClose);
             }
-            Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+            Ok(View::Control) => {}
         }
     }
 
@@ -234,12 +235,15 @@ impl Connection {
             if let Poll::Ready(Err(_)) = self.writer.poll_flush(outbox, cx) {
                 return Poll::Ready(false);
             }
-            let text = match ready!(self.poll_message(scratch, outbox, cx)) {
-                Some(Ok(Message::Text(text))) => text,
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-                _ => return Poll::Ready(false),
+            let Some(Ok(incoming)) = ready!(self.poll_message(scratch, outbox, cx)) else {
+                return Poll::Ready(false);
             };
-            let packet = Packet::decode(&text).unwrap_or(Packet::Noop);
+            let text = match incoming.view(scratch) {
+                Ok(View::Text(text)) => text,
+                Ok(View::Control) => continue,
+                Ok(View::Binary(_) | View::Close) | Err(_) => return Poll::Ready(false),
+            };
+            let packet = Packet::decode(text).unwrap_or(Packet::Noop);
             let action = peer.feed(Input::ProbePacket(packet));
             if action != Action::AnswerProbe {
                 return Poll::Ready(action == Action::Switch);
