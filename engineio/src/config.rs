@@ -45,7 +45,7 @@ pub struct Config {
     pub allow_eio3: bool,
     /// The binary attachments of one packet. Default 10, which the newest clients refuse to exceed as well.
     pub max_attachments: usize,
-    /// The depth of nested arrays and objects in an event's JSON. Default 128.
+    /// The depth of nested arrays and objects in an event's JSON, 128 at most. Default 128.
     pub max_json_depth: usize,
     /// The arguments of one event. Default 1,000.
     pub max_event_args: usize,
@@ -110,6 +110,9 @@ impl Default for Config {
     }
 }
 
+/// The deepest nesting of JSON that is ever taken in: one bit is kept for each open array or object.
+pub(crate) const MAX_JSON_DEPTH: usize = 128;
+
 /// A setting that no server can work with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{setting}` must be {wanted}")]
@@ -135,7 +138,7 @@ impl Config {
             (self.max_waiting_events > 0, "max_waiting_events", "at least 1"),
             (self.max_waiting_bytes > 0, "max_waiting_bytes", "at least 1"),
             (self.max_packets_per_poll > 0, "max_packets_per_poll", "at least 1"),
-            (self.max_json_depth > 0, "max_json_depth", "at least 1"),
+            ((1..=MAX_JSON_DEPTH).contains(&self.max_json_depth), "max_json_depth", "1 to 128"),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, setting, wanted)) => Err(ConfigError { setting, wanted }),

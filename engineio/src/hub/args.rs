@@ -5,12 +5,15 @@ use std::{borrow::Cow, fmt, io};
 use bytes::Bytes;
 use serde::{
     Deserialize, Serialize, Serializer,
-    de::{DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor, value::SeqAccessDeserializer},
+    de::{
+        DeserializeOwned, Deserializer, IgnoredAny, SeqAccess, Visitor,
+        value::{SeqAccessDeserializer, UnitDeserializer},
+    },
     ser::{Impossible, SerializeTuple},
 };
-use serde_json::{ser::Formatter, value::RawValue};
+use serde_json::ser::Formatter;
 
-use crate::socketio::with_attachments;
+use crate::socketio::{arguments, with_attachments};
 
 /// Why arguments cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -211,42 +214,18 @@ impl<'a> Serializer for Spread<'a> {
     }
 }
 
-/// Reads the first argument of an event's array, whose first element is the name.
+/// Reads the first argument of an event's array, whose first element is the name and which has been checked before.
 ///
 /// # Errors
 /// The argument does not have the type's form.
 pub(crate) fn read_first<T: DeserializeOwned>(data: &str, attachments: &[Bytes]) -> Result<T, ArgsError> {
-    struct First<T>(T);
-
-    impl<'de, T: Deserialize<'de>> Deserialize<'de> for First<T> {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            deserializer.deserialize_seq(FirstVisitor(std::marker::PhantomData))
-        }
+    let arguments = arguments(data);
+    if arguments.is_empty() {
+        // An event without argument still fits types that take nothing, such as `Option` and `()`.
+        return Ok(T::deserialize(UnitDeserializer::<serde_json::Error>::new())?);
     }
-
-    struct FirstVisitor<T>(std::marker::PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for FirstVisitor<T> {
-        type Value = First<T>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an event with an argument")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<First<T>, A::Error> {
-            seq.next_element::<IgnoredAny>()?;
-            let first = match seq.next_element()? {
-                Some(first) => first,
-                // An event without argument still fits types that take nothing, such as `Option` and `()`.
-                None => T::deserialize(serde::de::value::UnitDeserializer::new())?,
-            };
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(First(first))
-        }
-    }
-
-    let first: First<T> = with_attachments(attachments, || serde_json::from_str(data))?;
-    Ok(first.0)
+    let mut first = serde_json::Deserializer::from_str(arguments);
+    Ok(with_attachments(attachments, || T::deserialize(&mut first))?)
 }
 
 /// Reads all arguments of an event's array as one value, such as a tuple or a vector.
@@ -293,10 +272,8 @@ pub struct Payload {
 
 impl Payload {
     /// Takes the arguments behind the event's name out of an event's array.
-    pub(crate) fn from_event(data: &str, attachments: &[Bytes]) -> Result<Self, ArgsError> {
-        let mut json = String::with_capacity(data.len());
-        serde_json::Deserializer::from_str(data).deserialize_seq(Copied(&mut json))?;
-        Ok(Self { json, attachments: attachments.to_vec() })
+    pub(crate) fn from_event(data: &str, attachments: &[Bytes]) -> Self {
+        Self { json: arguments(data).to_owned(), attachments: attachments.to_vec() }
     }
 
     pub(crate) fn json(&self) -> &str {
@@ -305,28 +282,6 @@ impl Payload {
 
     pub(crate) fn attachments(&self) -> &[Bytes] {
         &self.attachments
-    }
-}
-
-/// Copies the elements behind the first of an array, with commas between them.
-struct Copied<'a>(&'a mut String);
-
-impl<'de> Visitor<'de> for Copied<'_> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an event's array")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<(), A::Error> {
-        seq.next_element::<IgnoredAny>()?;
-        while let Some(argument) = seq.next_element::<&RawValue>()? {
-            if !self.0.is_empty() {
-                self.0.push(',');
-            }
-            self.0.push_str(argument.get());
-        }
-        Ok(())
     }
 }
 
@@ -384,7 +339,7 @@ mod tests {
 
     #[test]
     fn a_payload_keeps_its_text() {
-        let payload = Payload::from_event(r#"["ev", {"b":1,"a":1.10}, "x" ]"#, &[]).unwrap();
-        assert_eq!(payload.json(), r#"{"b":1,"a":1.10},"x""#);
+        let payload = Payload::from_event(r#"["ev", {"b":1,"a":1.10}, "x" ]"#, &[]);
+        assert_eq!(payload.json(), r#"{"b":1,"a":1.10}, "x""#);
     }
 }

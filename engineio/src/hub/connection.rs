@@ -75,7 +75,15 @@ impl Receiver for Connection {
         let now = turn::now(peer.runtime());
         match data {
             Data::Text(text) => {
-                let action = inner.state.lock().client.text(text, &inner.config, now);
+                let mut state = inner.state.lock();
+                let action = state.client.text(text, &inner.config, now);
+                if let ClientAction::Packet(packet) = &action {
+                    // The usual case, for which the lock is taken once.
+                    let socket = state.socket(packet.namespace);
+                    drop(state);
+                    return deliver(socket, packet, &[]);
+                }
+                drop(state);
                 if action == ClientAction::None {
                     // Attachments may be awaited from now on.
                     peer.rearm();
@@ -119,14 +127,33 @@ impl Receiver for Connection {
     }
 }
 
+impl State {
+    fn socket(&self, namespace: &str) -> Option<Socket> {
+        self.sockets.iter().find(|socket| socket.namespace().name() == namespace).cloned()
+    }
+}
+
+/// Gives an event or an answer to its socket, which may have left while attachments were on their way.
+fn deliver(socket: Option<Socket>, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
+    let Some(socket) = socket else { return };
+    if let PacketType::Ack | PacketType::BinaryAck = packet.kind {
+        if let Some(id) = packet.id {
+            let reply = AckReply { data: packet.data.to_owned(), attachments: attachments.to_vec() };
+            socket.answer(id, reply);
+        }
+    } else {
+        socket.receive(packet, attachments);
+    }
+}
+
 impl Inner {
     fn act(self: &Arc<Self>, peer: &Arc<Peer>, action: ClientAction<'_>) {
         match action {
             ClientAction::None => {}
             ClientAction::Connect(packet) => self.connect(peer, &packet),
-            ClientAction::Packet(packet) => self.deliver(&packet, &[]),
+            ClientAction::Packet(packet) => deliver(self.socket(packet.namespace), &packet, &[]),
             ClientAction::Complete(text, attachments) => match Packet::decode_again(&text, &self.config) {
-                Ok(packet) => self.deliver(&packet, &attachments),
+                Ok(packet) => deliver(self.socket(packet.namespace), &packet, &attachments),
                 Err(error) => self.violation(peer, &error.into()),
             },
             ClientAction::Disconnect(packet) => {
@@ -147,22 +174,8 @@ impl Inner {
         peer.close();
     }
 
-    fn deliver(&self, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
-        // The socket may have left while attachments were on their way.
-        let Some(socket) = self.socket(packet.namespace) else { return };
-        if let PacketType::Ack | PacketType::BinaryAck = packet.kind {
-            if let Some(id) = packet.id {
-                let reply = AckReply { data: packet.data.to_owned(), attachments: attachments.to_vec() };
-                socket.answer(id, reply);
-            }
-        } else {
-            socket.receive(packet, attachments);
-        }
-    }
-
     fn socket(&self, namespace: &str) -> Option<Socket> {
-        let state = self.state.lock();
-        state.sockets.iter().find(|socket| socket.namespace().name() == namespace).cloned()
+        self.state.lock().socket(namespace)
     }
 
     fn take_socket(&self, namespace: &str) -> Option<Socket> {

@@ -79,7 +79,7 @@ impl<T: DeserializeOwned> FromEvent for Args<T> {
 
 impl FromEvent for Payload {
     fn from_event(event: &EventRef<'_>) -> Result<Self, ArgsError> {
-        Payload::from_event(event.data, event.attachments)
+        Ok(Payload::from_event(event.data, event.attachments))
     }
 }
 

@@ -3,7 +3,10 @@
 use std::{
     fmt,
     io::{self, IoSlice},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use parking_lot::Mutex;
@@ -35,6 +38,8 @@ pub enum Sent {
 #[derive(Default)]
 pub struct Outbox {
     state: Mutex<State>,
+    /// A copy of the queue's length in bytes, to be looked at before each message that is read without the lock.
+    queued_bytes: AtomicUsize,
 }
 
 #[derive(Default)]
@@ -68,6 +73,14 @@ pub enum Admission {
 }
 
 impl Outbox {
+    /// Does something to the queue.
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state.lock();
+        let result = change(&mut state);
+        self.queued_bytes.store(state.queue.bytes(), Ordering::Release);
+        result
+    }
+
     /// Adds a packet.
     ///
     /// The bound on bytes is for what waits behind the first packet: a large one is not counted against those that
@@ -76,39 +89,42 @@ impl Outbox {
     /// # Errors
     /// The queue is full; the packet is given back.
     pub fn push(&self, packet: Encoded, admission: Admission, config: &Config) -> Result<Sent, Encoded> {
-        let mut state = self.state.lock();
-        if state.closed {
-            return Ok(Sent::Closed);
-        }
-        let ready = state.writable && state.queue.is_empty();
-        if admission == Admission::Volatile && !ready {
-            return Ok(Sent::Dropped);
-        }
-        if admission == Admission::Bounded && state.queue.is_full(packet.frames().len(), config) {
-            return Err(packet);
-        }
-        state.queue.push(packet);
-        Ok(Sent::Queued)
+        self.change(|state| {
+            if state.closed {
+                return Ok(Sent::Closed);
+            }
+            let ready = state.writable && state.queue.is_empty();
+            if admission == Admission::Volatile && !ready {
+                return Ok(Sent::Dropped);
+            }
+            if admission == Admission::Bounded && state.queue.is_full(packet.frames().len(), config) {
+                return Err(packet);
+            }
+            state.queue.push(packet);
+            Ok(Sent::Queued)
+        })
     }
 
     /// Adds a WebSocket control frame; past a small number the oldest is dropped.
     pub fn push_control(&self, frame: &[u8]) {
-        let mut state = self.state.lock();
-        if !state.closed {
-            state.queue.push_control(Encoded::control(frame));
-        }
+        self.change(|state| {
+            if !state.closed {
+                state.queue.push_control(Encoded::control(frame));
+            }
+        });
     }
 
     /// Adds a last control frame and takes nothing more.
     pub fn finish(&self, last: Option<&[u8]>) {
-        self.state.lock().finish(last);
+        self.change(|state| state.finish(last));
     }
 
     /// Takes nothing more; a WebSocket ends with a close frame.
     pub fn close(&self) {
-        let mut state = self.state.lock();
-        let last = state.link.is_some().then_some(CLOSE_FRAME);
-        state.finish(last);
+        self.change(|state| {
+            let last = state.link.is_some().then_some(CLOSE_FRAME);
+            state.finish(last);
+        });
     }
 
     /// Lets whoever sends something write to the WebSocket `link`.
@@ -137,7 +153,7 @@ impl Outbox {
     /// The bytes that wait.
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
-        self.state.lock().queue.bytes()
+        self.queued_bytes.load(Ordering::Acquire)
     }
 
     /// Writes what waits to the WebSocket, as far as it takes it now.
@@ -145,11 +161,10 @@ impl Outbox {
     /// # Errors
     /// Something is left for the connection's task, or there is no WebSocket.
     pub fn flush(&self) -> io::Result<()> {
-        let State { queue, link, .. } = &mut *self.state.lock();
-        match link {
+        self.change(|State { queue, link, .. }| match link {
             Some(link) => queue.write_with(|slices| link.write(slices)),
             None => Err(io::ErrorKind::NotConnected.into()),
-        }
+        })
     }
 
     /// Lets `write` write the waiting frames until it has taken all or answers with an error.
@@ -159,13 +174,13 @@ impl Outbox {
     /// # Errors
     /// Those of `write`; what it took before stays taken.
     pub fn write_with<E>(&self, write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>) -> Result<(), E> {
-        self.state.lock().queue.write_with(write)
+        self.change(|state| state.queue.write_with(write))
     }
 
     /// Takes the packets that one polling response of this revision may carry.
     #[must_use]
     pub fn take_packets(&self, revision: Revision, config: &Config) -> Vec<Encoded> {
-        self.state.lock().queue.take_packets(revision, config)
+        self.change(|state| state.queue.take_packets(revision, config))
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Peer {
     receiver: OnceLock<Box<dyn Receiver>>,
     wakers: Wakers,
     armed: Mutex<Option<Instant>>,
-    end: Mutex<Option<CloseReason>>,
+    end: OnceLock<CloseReason>,
     told: AtomicBool,
     failed: AtomicBool,
     released: AtomicBool,
@@ -110,7 +110,7 @@ impl Peer {
             receiver: OnceLock::new(),
             wakers: Wakers::default(),
             armed: Mutex::new(None),
-            end: Mutex::new(None),
+            end: OnceLock::new(),
             told: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
@@ -326,7 +326,7 @@ impl Peer {
 
     /// The session has ended: the application is told, the client as far as possible.
     fn end(self: &Arc<Self>, reason: CloseReason) {
-        *self.end.lock() = Some(reason);
+        let _ = self.end.set(reason);
         if let Some(peers) = self.peers.upgrade() {
             peers.remove(&self.sid);
         }
@@ -347,12 +347,14 @@ impl Peer {
     /// Why the session has ended, once it has.
     #[must_use]
     pub fn ended(&self) -> Option<CloseReason> {
-        *self.end.lock()
+        self.end.get().copied()
     }
 
     /// Arranges for what was queued to be written: at the end of the turn, or now if there is none.
     fn notify(self: &Arc<Self>) {
-        if self.dirty.swap(true, Ordering::AcqRel) {
+        // Whoever flushes clears the mark before it locks the queue, so a mark that is seen here means a flush that is
+        // still to come. Looking first spares most senders of a turn the more expensive swap.
+        if self.dirty.load(Ordering::Acquire) || self.dirty.swap(true, Ordering::AcqRel) {
             return;
         }
         if let Some(this) = turn::note(Arc::<Self>::clone(self)) {

@@ -248,10 +248,8 @@ mod tests {
         let (mut scratch, outbox) = (Scratch::with(bytes), Outbox::default());
         let mut texts = Vec::new();
         while let Some(incoming) = codec.next(&mut scratch, &outbox).unwrap() {
-            match incoming.view(&scratch).unwrap() {
-                View::Text(text) => texts.push(text.to_owned()),
-                other => panic!("{other:?}"),
-            }
+            let View::Text(text) = incoming.view(&scratch).unwrap() else { panic!("{incoming:?}") };
+            texts.push(text.to_owned());
         }
         assert!(scratch.unread().is_empty());
         texts

@@ -1,152 +1,85 @@
-//! Checks on JSON that came from outside, without building a tree of it.
+//! What the protocol wants of a packet's JSON: an event's name, its arguments, and placeholders of attachments.
 
 use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
+use serde_json::Number;
 
-/// What is at the front of an event's array.
-pub(super) struct EventHead<'a> {
-    pub(super) name: Cow<'a, str>,
-    pub(super) arguments: usize,
-}
-
-/// Reads the name of an event and counts its arguments; a number as name becomes its decimal text.
-pub(super) fn event_head(array: &str) -> Result<EventHead<'_>, serde_json::Error> {
-    struct Head;
-
-    impl<'de> Visitor<'de> for Head {
-        type Value = EventHead<'de>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array that begins with the event's name")
+/// Reads an event's name, the first element of its array: a string, or a number, which becomes its decimal text.
+pub(super) fn event_name(first: &str) -> Option<Cow<'_, str>> {
+    match first.as_bytes() {
+        [b'"', name @ .., b'"'] if !name.contains(&b'\\') => first.get(1..first.len() - 1).map(Cow::Borrowed),
+        [b'"', ..] => serde_json::from_str(first).ok().map(Cow::Owned),
+        [b'-' | b'0'..=b'9', ..] => {
+            let number: Number = serde_json::from_str(first).ok()?;
+            let is_whole = number.is_i64() || number.is_u64();
+            Some(if is_whole { number.to_string() } else { number.as_f64()?.to_string() }.into())
         }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let name = seq.next_element::<Name<'de>>()?.ok_or_else(|| A::Error::invalid_length(0, &self))?;
-            Ok(EventHead { name: name.0, arguments: count(seq)? })
-        }
-    }
-
-    let mut json = serde_json::Deserializer::from_str(array);
-    let head = json.deserialize_seq(Head)?;
-    json.end()?;
-    Ok(head)
-}
-
-/// Reads the name of an event that [`event_head`] has read before.
-pub(super) fn event_name(array: &str) -> Option<Cow<'_, str>> {
-    let behind_bracket = array.trim_start().strip_prefix('[')?;
-    let mut values = serde_json::Deserializer::from_str(behind_bracket).into_iter::<Name<'_>>();
-    values.next()?.ok().map(|name| name.0)
-}
-
-/// Counts the elements of an array.
-pub(super) fn array_len(array: &str) -> Result<usize, serde_json::Error> {
-    struct Len;
-
-    impl<'de> Visitor<'de> for Len {
-        type Value = usize;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, seq: A) -> Result<Self::Value, A::Error> {
-            count(seq)
-        }
-    }
-
-    let mut json = serde_json::Deserializer::from_str(array);
-    let len = json.deserialize_seq(Len)?;
-    json.end()?;
-    Ok(len)
-}
-
-/// Checks that a text is one valid JSON value.
-pub(super) fn check_value(text: &str) -> Result<(), serde_json::Error> {
-    serde_json::from_str::<IgnoredAny>(text).map(drop)
-}
-
-fn count<'de, A: SeqAccess<'de>>(mut seq: A) -> Result<usize, A::Error> {
-    let mut len = 0;
-    while seq.next_element::<IgnoredAny>()?.is_some() {
-        len += 1;
-    }
-    Ok(len)
-}
-
-struct Name<'a>(Cow<'a, str>);
-
-impl<'de> Deserialize<'de> for Name<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct NameVisitor;
-
-        impl<'de> Visitor<'de> for NameVisitor {
-            type Value = Name<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("an event name: a string or a number")
-            }
-
-            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Borrowed(name)))
-            }
-
-            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_owned())))
-            }
-
-            fn visit_u64<E>(self, name: u64) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_string())))
-            }
-
-            fn visit_i64<E>(self, name: i64) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_string())))
-            }
-
-            fn visit_f64<E>(self, name: f64) -> Result<Self::Value, E> {
-                Ok(Name(Cow::Owned(name.to_string())))
-            }
-        }
-
-        deserializer.deserialize_any(NameVisitor)
+        _ => None,
     }
 }
 
-/// Tells whether arrays and objects are nested at most `limit` deep in a JSON text.
-pub(super) fn is_within_depth(text: &str, limit: usize) -> bool {
-    let bytes = text.as_bytes();
-    // Nearly every message passes this first count, which costs a fraction of walking the strings.
-    if bytes.iter().filter(|&&byte| byte == b'[' || byte == b'{').count() <= limit {
-        return true;
+/// The first element of an array that was checked before.
+pub(super) fn first(array: &str) -> &str {
+    split_first(array).0
+}
+
+/// The arguments behind the name of an event that was checked before, without the brackets of the array: JSON values
+/// with commas between them.
+pub(crate) fn arguments(array: &str) -> &str {
+    let rest = split_first(array).1.trim();
+    rest.strip_prefix(',').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default().trim()
+}
+
+/// The first element of an array that was checked before, and what stands behind it.
+fn split_first(array: &str) -> (&str, &str) {
+    let behind_bracket = array.trim_start().strip_prefix('[').unwrap_or_default().trim_start();
+    let mut values = serde_json::Deserializer::from_str(behind_bracket).into_iter::<IgnoredAny>();
+    values.next();
+    behind_bracket.split_at_checked(values.byte_offset()).unwrap_or_default()
+}
+
+/// How nearly everyone writes a placeholder, up to its number.
+const PLAIN_PLACEHOLDER: &str = "{\"_placeholder\":true,\"num\":";
+
+/// Checks placeholders in their usual form without reading the JSON again; `None` if there may be others.
+fn check_plain_placeholders(text: &str, attachments: usize) -> Option<bool> {
+    if text.contains('\\') {
+        return None;
     }
-    let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
-    for &byte in bytes {
-        match byte {
-            _ if escaped => escaped = false,
-            b'\\' if in_string => escaped = true,
-            b'"' => in_string = !in_string,
-            b'[' | b'{' if !in_string => depth += 1,
-            b']' | b'}' if !in_string => depth = depth.saturating_sub(1),
-            _ => {}
+    let mut rest = text;
+    while let Some(at) = rest.find("\"_placeholder\"") {
+        let digits = rest.get(at.checked_sub(1)?..)?.strip_prefix(PLAIN_PLACEHOLDER)?;
+        let (digits, behind) = digits.split_once('}')?;
+        let index: usize =
+            digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
+        if index >= attachments {
+            return Some(false);
         }
-        if depth > limit {
-            return false;
-        }
+        rest = behind;
     }
-    true
+    Some(true)
 }
 
 /// Checks that each placeholder object names one of `attachments` attachments.
 ///
-/// This walk recurses, so here serde_json's own limit of 127 levels holds as well.
+/// Where they are not written as usual, this recurses, and serde_json's own limit of 127 levels holds as well.
 pub(super) fn check_placeholders(text: &str, attachments: usize) -> Result<(), serde_json::Error> {
+    match check_plain_placeholders(text, attachments) {
+        Some(true) => return Ok(()),
+        Some(false) => return Err(illegal_attachments()),
+        None => {}
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     Placeholders { attachments }.deserialize(&mut json)?;
     json.end()
+}
+
+fn illegal_attachments<E: serde::de::Error>() -> E {
+    E::custom("illegal attachments")
 }
 
 #[derive(Clone, Copy)]
@@ -254,7 +187,7 @@ impl<'de> Visitor<'de> for Placeholders {
         }
         let in_range = index.is_some_and(|num| num < self.attachments as u64);
         if is_placeholder && !in_range {
-            return Err(A::Error::custom("illegal attachments"));
+            return Err(illegal_attachments());
         }
         Ok(Seen::Other)
     }
@@ -265,15 +198,6 @@ mod tests {
     use super::*;
 
     #[test]
-    fn depth_counts_brackets_outside_strings_only() {
-        assert!(is_within_depth("[[]]", 2));
-        assert!(!is_within_depth("[[[]]]", 2));
-        assert!(is_within_depth(r#"["[[[[\"[[["]"#, 1));
-        assert!(is_within_depth("[[],[],[],[]]", 2));
-        assert!(!is_within_depth(&"[".repeat(100_000), 128));
-    }
-
-    #[test]
     fn placeholders_must_name_an_attachment() {
         let check = |text: &str| check_placeholders(text, 2).is_ok();
         assert!(check(r#"["a",{"_placeholder":true,"num":1}]"#));
@@ -281,20 +205,50 @@ mod tests {
         for num in ["2", "-1", "1.5", "10", "\"splice\"", "null", "99999999999999999999"] {
             assert!(!check(&format!(r#"["a",{{"deep":[{{"_placeholder":true,"num":{num}}}]}}]"#)), "{num}");
         }
+        for other in [
+            r#"{"num":N,"_placeholder":true}"#,
+            r#"{ "_placeholder":true,"num":N}"#,
+            r#"{"_placeholder":true,"num":N,"more":1}"#,
+            r#"{"_\u0070laceholder":true,"num":N}"#,
+            r#"{"_placeholder":true,"num":N},"\"""#,
+            r#"{"_placeholder":true,"num":0},{"_placeholder":true,"num":N}"#,
+        ] {
+            assert!(check(&format!("[\"a\",{}]", other.replace('N', "1"))), "{other}");
+            assert!(!check(&format!("[\"a\",{}]", other.replace('N', "2"))), "{other}");
+        }
         assert!(!check(r#"["a",{"_placeholder":true}]"#));
         assert!(!check(r#"["a",{"_placeholder":true,"num":0,"num":"x"}]"#));
     }
 
     #[test]
-    fn an_event_name_is_a_string_or_a_number() {
-        let name = |text: &str| event_head(text).map(|head| (head.name.into_owned(), head.arguments)).ok();
-        assert_eq!(name(r#"["a\u00e9",1,{}]"#), Some(("aé".into(), 2)));
-        assert_eq!(name("[42]"), Some(("42".into(), 0)));
-        for text in [r#"["aé",1,{}]"#, "[42]", " [ 42,1]"] {
-            assert_eq!(event_name(text), event_head(text).map(|head| head.name).ok(), "{text}");
+    fn the_arguments_stand_behind_the_name() {
+        for (array, expected) in [
+            (r#"["ev"]"#, ""),
+            (r#" [ "e\"v" , 1 ] "#, "1"),
+            (r#"["ev",[],"]",{"a":[1, 2]}]"#, r#"[],"]",{"a":[1, 2]}"#),
+            ("[5,6]", "6"),
+            ("", ""),
+        ] {
+            assert_eq!(arguments(array), expected, "{array}");
         }
-        for text in ["[]", "{}", "[null]", "[true]", "[{}]", "[[]]", r#"["a""#, r#"["a"]x"#] {
-            assert_eq!(name(text), None, "{text}");
+        assert_eq!((first(r#" [ "e\"v" , 1 ] "#), first("[]"), first("")), (r#""e\"v""#, "", ""));
+    }
+
+    #[test]
+    fn an_event_name_is_a_string_or_a_number() {
+        for (first, expected) in [
+            (r#""a""#, "a"),
+            (r#""a\u00e9""#, "aé"),
+            (r#""""#, ""),
+            ("42", "42"),
+            ("-1", "-1"),
+            ("1.5", "1.5"),
+            ("1e2", "100"),
+        ] {
+            assert_eq!(event_name(first).as_deref(), Some(expected), "{first}");
+        }
+        for first in ["", "null", "true", "{}", "[]", r#""\ud800""#, "1e999"] {
+            assert_eq!(event_name(first), None, "{first}");
         }
     }
 }

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use super::json;
+use super::{
+    json,
+    scan::{self, ScanError},
+};
 use crate::config::Config;
 
 /// The number that joins an acknowledgement to its event.
@@ -153,7 +156,7 @@ impl<'a> Packet<'a> {
         if packet.kind != PacketType::BinaryEvent {
             return Ok(packet);
         }
-        let event = json::event_name(packet.data).ok_or(DecodeError::Empty)?;
+        let event = json::event_name(json::first(packet.data)).ok_or(NO_EVENT)?;
         Ok(Self { event, ..packet })
     }
 
@@ -208,37 +211,45 @@ fn read_id(text: &str) -> Result<(Option<AckId>, &str), DecodeError> {
     Ok((Some(id.unsigned_abs()), &text[end..]))
 }
 
+const EVENT_WANTED: &str = "an event is an array that begins with its name";
+const NO_EVENT: DecodeError = DecodeError::InvalidPayload(EVENT_WANTED);
+
 fn check_payload<'a>(
     kind: PacketType,
     data: &'a str,
     attachments: usize,
     config: &Config,
 ) -> Result<Cow<'a, str>, DecodeError> {
-    if !json::is_within_depth(data, config.max_json_depth) {
-        return Err(DecodeError::TooDeep { limit: config.max_json_depth });
-    }
+    let max_depth = config.max_json_depth;
+    let refuse = |error, what| match error {
+        ScanError::TooDeep => DecodeError::TooDeep { limit: max_depth },
+        ScanError::Syntax => DecodeError::InvalidPayload(what),
+    };
     let mut event = Cow::Borrowed("");
     match kind {
         PacketType::Connect => {
-            let is_object = data.starts_with('{') && json::check_value(data).is_ok();
-            ensure(data.is_empty() || is_object, "CONNECT takes an object")?;
+            const WANTED: &str = "CONNECT takes an object";
+            ensure(data.is_empty() || data.starts_with('{'), WANTED)?;
+            if !data.is_empty() {
+                scan::value(data, max_depth).map_err(|error| refuse(error, WANTED))?;
+            }
         }
         PacketType::Disconnect => ensure(data.is_empty(), "DISCONNECT takes none")?,
         PacketType::ConnectError => {
-            let fits = data.starts_with(['{', '"']) && json::check_value(data).is_ok();
-            ensure(fits, "CONNECT_ERROR takes an object or a string")?;
+            const WANTED: &str = "CONNECT_ERROR takes an object or a string";
+            ensure(data.starts_with(['{', '"']), WANTED)?;
+            scan::value(data, max_depth).map_err(|error| refuse(error, WANTED))?;
         }
         PacketType::Event | PacketType::BinaryEvent => {
-            let head = json::event_head(data)
-                .map_err(|_| DecodeError::InvalidPayload("an event is an array that begins with its name"))?;
-            ensure(!is_reserved(&head.name), "this event name is reserved")?;
-            check_arguments(head.arguments, config)?;
-            event = head.name;
+            let array = scan::array(data, max_depth).map_err(|error| refuse(error, EVENT_WANTED))?;
+            event = json::event_name(array.first).ok_or(NO_EVENT)?;
+            ensure(!is_reserved(&event), "this event name is reserved")?;
+            check_arguments(array.len - 1, config)?;
         }
         PacketType::Ack | PacketType::BinaryAck => {
-            let len = json::array_len(data);
-            let len = len.map_err(|_| DecodeError::InvalidPayload("an acknowledgement is an array"))?;
-            check_arguments(len, config)?;
+            let array = scan::array(data, max_depth);
+            let array = array.map_err(|error| refuse(error, "an acknowledgement is an array"))?;
+            check_arguments(array.len, config)?;
         }
     }
     if kind.is_binary() {

@@ -4,7 +4,16 @@ mod emission;
 mod rooms;
 mod sending;
 
-use std::{any::Any, borrow::Cow, fmt, sync::Arc, time::Instant};
+use std::{
+    any::Any,
+    borrow::Cow,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
 
 use parking_lot::{Mutex, RwLock};
 use serde::de::DeserializeOwned;
@@ -41,6 +50,8 @@ pub(crate) struct Inner {
     handshake: Arc<Handshake>,
     auth: Option<Box<str>>,
     state: Mutex<State>,
+    /// A copy of what the state says, to be looked at before each event that is sent without the lock.
+    gone: AtomicBool,
     pub(crate) listeners: RwLock<Listeners>,
     pub(crate) inbox: Inbox,
     /// Most sockets never owe an answer.
@@ -113,6 +124,7 @@ impl Socket {
                 extensions: None,
                 data: None,
             }),
+            gone: AtomicBool::new(false),
             listeners: RwLock::new(Listeners::default()),
             inbox: Inbox::claimed(),
             acks: Mutex::new(None),
@@ -303,6 +315,7 @@ impl Socket {
         let (was_connected, rooms) = {
             let mut state = self.0.state.lock();
             let was = std::mem::replace(&mut state.phase, Phase::Gone);
+            self.0.gone.store(true, Ordering::Release);
             if was == Phase::Gone {
                 return false;
             }

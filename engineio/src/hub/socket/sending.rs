@@ -1,7 +1,7 @@
 //! Events to one client, and the answers it owes.
 
 use std::{
-    sync::{Arc, Weak},
+    sync::{Arc, Weak, atomic::Ordering},
     time::{Duration, Instant},
 };
 
@@ -145,7 +145,7 @@ impl Socket {
 
     /// Sends a packet unless the socket has left.
     fn send_packet(&self, packet: Encoded, manner: Manner) -> Sent {
-        if self.0.state.lock().phase == Phase::Gone {
+        if self.0.gone.load(Ordering::Acquire) {
             return Sent::Closed;
         }
         self.0.peer.send(packet.with_compression(manner.compress), manner.volatile)

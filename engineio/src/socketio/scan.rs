@@ -1,0 +1,339 @@
+//! One walk over a packet's JSON (RFC 8259): is it valid, is it too deep, and where are its parts.
+//!
+//! Nothing is built and nothing recurses; what a listener asks for is read by serde_json later.
+
+use crate::config::MAX_JSON_DEPTH;
+
+/// What is wrong with a text that should be JSON.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ScanError {
+    /// It is no JSON, or not of the kind that is wanted.
+    Syntax,
+    /// Arrays and objects are nested too deep.
+    TooDeep,
+}
+
+/// An array and its parts, as they stand in the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Array<'a> {
+    /// The first element; empty if there is none.
+    pub(super) first: &'a str,
+    /// How many elements there are.
+    pub(super) len: usize,
+}
+
+/// Checks that a text is one JSON value.
+pub(super) fn value(text: &str, max_depth: usize) -> Result<(), ScanError> {
+    let mut scanner = Scanner::new(text, max_depth);
+    scanner.value()?;
+    scanner.end()
+}
+
+/// Checks that a text is one JSON array.
+pub(super) fn array(text: &str, max_depth: usize) -> Result<Array<'_>, ScanError> {
+    let mut scanner = Scanner::new(text, max_depth);
+    let mut array = Array { first: "", len: 0 };
+    scanner.skip_space();
+    scanner.expect(b'[')?;
+    scanner.enter(false)?;
+    scanner.skip_space();
+    if !scanner.eat(b']') {
+        loop {
+            scanner.skip_space();
+            let start = scanner.at;
+            scanner.value()?;
+            if array.len == 0 {
+                array.first = text.get(start..scanner.at).ok_or(ScanError::Syntax)?;
+            }
+            array.len += 1;
+            scanner.skip_space();
+            if !scanner.eat(b',') {
+                scanner.expect(b']')?;
+                break;
+            }
+        }
+    }
+    scanner.end()?;
+    Ok(array)
+}
+
+struct Scanner<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    depth: usize,
+    max_depth: usize,
+    /// A bit for each open array (0) or object (1), the innermost lowest.
+    objects: u128,
+}
+
+impl<'a> Scanner<'a> {
+    fn new(text: &'a str, max_depth: usize) -> Self {
+        let max_depth = max_depth.min(MAX_JSON_DEPTH);
+        Self { bytes: text.as_bytes(), at: 0, depth: 0, max_depth, objects: 0 }
+    }
+
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn eat(&mut self, wanted: u8) -> bool {
+        let found = self.peek() == Some(wanted);
+        self.at += usize::from(found);
+        found
+    }
+
+    fn expect(&mut self, wanted: u8) -> Result<(), ScanError> {
+        if self.eat(wanted) { Ok(()) } else { Err(ScanError::Syntax) }
+    }
+
+    fn skip_space(&mut self) {
+        while let Some(b' ' | b'\n' | b'\t' | b'\r') = self.peek() {
+            self.at += 1;
+        }
+    }
+
+    fn end(&mut self) -> Result<(), ScanError> {
+        self.skip_space();
+        if self.at == self.bytes.len() { Ok(()) } else { Err(ScanError::Syntax) }
+    }
+
+    fn enter(&mut self, is_object: bool) -> Result<(), ScanError> {
+        if self.depth == self.max_depth {
+            return Err(ScanError::TooDeep);
+        }
+        self.depth += 1;
+        self.objects = self.objects << 1 | u128::from(is_object);
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.objects >>= 1;
+    }
+
+    fn is_in_object(&self) -> bool {
+        self.objects & 1 == 1
+    }
+
+    /// Walks over one value and all inside it.
+    fn value(&mut self) -> Result<(), ScanError> {
+        let outside = self.depth;
+        loop {
+            if self.begin_value()? {
+                continue;
+            }
+            // A value has ended; with it may end what it stands in.
+            loop {
+                if self.depth == outside {
+                    return Ok(());
+                }
+                self.skip_space();
+                let is_object = self.is_in_object();
+                if self.eat(b',') {
+                    if is_object {
+                        self.key()?;
+                    }
+                    break;
+                }
+                self.expect(if is_object { b'}' } else { b']' })?;
+                self.leave();
+            }
+        }
+    }
+
+    /// Walks over a scalar or into an array or object; answers whether another value begins right after it.
+    fn begin_value(&mut self) -> Result<bool, ScanError> {
+        self.skip_space();
+        let first = self.peek().ok_or(ScanError::Syntax)?;
+        match first {
+            b'"' => self.string()?,
+            b'[' | b'{' => return self.open(first == b'{'),
+            b'-' | b'0'..=b'9' => self.number()?,
+            b't' => self.literal(b"true")?,
+            b'f' => self.literal(b"false")?,
+            b'n' => self.literal(b"null")?,
+            _ => return Err(ScanError::Syntax),
+        }
+        Ok(false)
+    }
+
+    fn open(&mut self, is_object: bool) -> Result<bool, ScanError> {
+        self.at += 1;
+        self.enter(is_object)?;
+        self.skip_space();
+        if self.eat(if is_object { b'}' } else { b']' }) {
+            self.leave();
+            return Ok(false);
+        }
+        if is_object {
+            self.key()?;
+        }
+        Ok(true)
+    }
+
+    fn key(&mut self) -> Result<(), ScanError> {
+        self.skip_space();
+        self.string()?;
+        self.skip_space();
+        self.expect(b':')
+    }
+
+    fn string(&mut self) -> Result<(), ScanError> {
+        self.expect(b'"')?;
+        loop {
+            let rest = self.bytes.get(self.at..).unwrap_or_default();
+            let plain = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
+            self.at += plain.ok_or(ScanError::Syntax)? + 1;
+            match self.bytes[self.at - 1] {
+                b'"' => return Ok(()),
+                b'\\' => self.escape()?,
+                _ => return Err(ScanError::Syntax),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<(), ScanError> {
+        let kind = self.peek().ok_or(ScanError::Syntax)?;
+        self.at += 1;
+        match kind {
+            b'"' | b'\\' | b'/' | b'b' | b'f' | b'n' | b'r' | b't' => Ok(()),
+            b'u' => {
+                let digits = self.bytes.get(self.at..self.at + 4).ok_or(ScanError::Syntax)?;
+                self.at += 4;
+                if digits.iter().all(u8::is_ascii_hexdigit) { Ok(()) } else { Err(ScanError::Syntax) }
+            }
+            _ => Err(ScanError::Syntax),
+        }
+    }
+
+    fn number(&mut self) -> Result<(), ScanError> {
+        self.eat(b'-');
+        if !self.eat(b'0') {
+            self.digits()?;
+        }
+        if self.eat(b'.') {
+            self.digits()?;
+        }
+        if self.eat(b'e') || self.eat(b'E') {
+            let _ = self.eat(b'+') || self.eat(b'-');
+            self.digits()?;
+        }
+        Ok(())
+    }
+
+    fn digits(&mut self) -> Result<(), ScanError> {
+        let start = self.at;
+        while self.peek().is_some_and(|byte| byte.is_ascii_digit()) {
+            self.at += 1;
+        }
+        if self.at > start { Ok(()) } else { Err(ScanError::Syntax) }
+    }
+
+    fn literal(&mut self, wanted: &[u8]) -> Result<(), ScanError> {
+        if !self.bytes[self.at..].starts_with(wanted) {
+            return Err(ScanError::Syntax);
+        }
+        self.at += wanted.len();
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde::de::IgnoredAny;
+
+    use super::*;
+
+    fn agrees_with_serde(text: &str) {
+        let ours = value(text, MAX_JSON_DEPTH).is_ok();
+        assert_eq!(ours, serde_json::from_str::<IgnoredAny>(text).is_ok(), "{text:?}");
+    }
+
+    #[test]
+    fn valid_and_invalid_texts_are_told_apart() {
+        let texts = [
+            "0",
+            "-0",
+            "01",
+            "-",
+            "1.",
+            "1.5e",
+            "1e5",
+            "1E-05",
+            "1e+",
+            ".5",
+            "+1",
+            "- 1",
+            "1 2",
+            "",
+            " ",
+            "tru",
+            "true",
+            "nulll",
+            "\"\"",
+            "\"a",
+            "\"\\x\"",
+            "\"\\u00e\"",
+            "\"\\u00eg\"",
+            "\"\\ud800\"",
+            "\"\t\"",
+            "\"\u{7f}\"",
+            "[]",
+            "[ ]",
+            "[1,]",
+            "[,1]",
+            "[1 2]",
+            "[1,2",
+            "[1}",
+            "{}",
+            "{ }",
+            "{\"a\":1}",
+            "{\"a\" : [ { } ] }",
+            "{\"a\"}",
+            "{\"a\":}",
+            "{\"a\":1,}",
+            "{1:1}",
+            "{\"a\":1]",
+            "{\"a\":1 \"b\":2}",
+            "[[[[]]]]",
+            "]",
+            "[]]",
+            "\u{feff}1",
+            "[1]\u{a0}",
+            "\"é\u{1f980}\"",
+        ];
+        texts.iter().for_each(|text| agrees_with_serde(text));
+    }
+
+    #[test]
+    fn depth_is_counted_outside_strings_only() {
+        assert_eq!(value("[[]]", 2), Ok(()));
+        assert_eq!(value("[{\"a\":[]}]", 2), Err(ScanError::TooDeep));
+        assert_eq!(array("[[[]]]", 2), Err(ScanError::TooDeep));
+        assert_eq!(value(r#"["[[[[\"[[["]"#, 1), Ok(()));
+        assert_eq!(value("[[],[],[],[]]", 2), Ok(()));
+        assert_eq!(value(&"[".repeat(100_000), 128), Err(ScanError::TooDeep));
+        let deepest = "[".repeat(128) + &"]".repeat(128);
+        assert_eq!(value(&deepest, 128), Ok(()));
+        assert_eq!(value(&format!("[{deepest}]"), usize::MAX), Err(ScanError::TooDeep));
+    }
+
+    #[test]
+    fn the_parts_of_an_array_are_found() {
+        let parts = |text| array(text, 9).map(|array| (array.first, array.len)).ok();
+        assert_eq!(parts("[]"), Some(("", 0)));
+        assert_eq!(parts(r#" [ "a" , 1 ] "#), Some((r#""a""#, 2)));
+        assert_eq!(parts(r#"[{"a":[1, 2]},"]",3]"#), Some((r#"{"a":[1, 2]}"#, 3)));
+        for text in ["", "{}", "1", "[1", "[1]x", "[1]]", "[,]"] {
+            assert_eq!(parts(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_looks_like_json_is_judged_as_serde_json_judges_it(text in r#"[\[\]{}:,"\\ u01.eE+\-atruflsn]{0,24}"#) {
+            agrees_with_serde(&text);
+        }
+    }
+}
