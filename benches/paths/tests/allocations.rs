@@ -78,7 +78,7 @@ fn codecs(budgets: &mut Budgets) {
     let nested = r#"212["message",{"a":[1,2,3]}]"#;
     // serde_json keeps a stack of what it is inside of.
     budgets
-        .check("nested JSON is decoded", 1, || socketio::Packet::decode(black_box(nested), &config).is_ok());
+        .check("nested JSON is decoded", 0, || socketio::Packet::decode(black_box(nested), &config).is_ok());
     let body = format!("4{event}\x1e4{event}\x1e2");
     budgets.check("a payload is decoded", 0, || payload::decode(&body).all(|packet| packet.is_ok()));
     budgets.check("a frame is encoded", 2, || Encoded::text(|out| out.extend_from_slice(event.as_bytes())));
