@@ -14,6 +14,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             ack.send(&());
         }
     });
+    io.on("leave", |socket: Socket, Data(room): Data<String>, ack: Ack| {
+        socket.leave(&room);
+        ack.send(&());
+    });
     io.on(
         "publish",
         |socket: Socket, Args((room, message)): Args<(String, Box<serde_json::value::RawValue>)>| {

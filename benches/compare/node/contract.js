@@ -7,6 +7,10 @@ export function serve(io) {
       socket.join(room);
       ack();
     });
+    socket.on("leave", (room, ack) => {
+      socket.leave(room);
+      ack();
+    });
     socket.on("publish", (room, x) => io.to(room).emit("msg", x));
   });
 }

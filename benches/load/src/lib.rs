@@ -15,6 +15,7 @@ mod payload;
 mod process;
 mod report;
 mod run;
+mod sampling;
 mod scenario;
 mod tally;
 mod target;

@@ -30,6 +30,12 @@ pub struct Common {
     /// The authentication payload of the CONNECT packet.
     #[arg(long, value_name = "JSON")]
     pub auth: Option<String>,
+    /// A file with an authentication payload on each line; connections take them in turn.
+    #[arg(long, value_name = "FILE", conflicts_with = "auth")]
+    pub auth_file: Option<PathBuf>,
+    /// A parameter of the URL of every request, encoded as in a URL; may be repeated.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub query: Vec<String>,
     /// A cookie for every request; may be repeated.
     #[arg(long, value_name = "NAME=VALUE")]
     pub cookie: Vec<String>,
@@ -54,6 +60,9 @@ pub struct Common {
     /// Write a page with plots of latency, throughput and memory to a file.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
+    /// Write a line of figures for each part of the window to a file: throughput, latency, CPU and memory.
+    #[arg(long, value_name = "FILE.csv")]
+    pub samples: Option<PathBuf>,
     /// One line of JSON on standard output, also on a terminal.
     #[arg(long)]
     pub json: bool,
@@ -66,6 +75,8 @@ impl Default for Common {
             path: "/socket.io/".into(),
             namespace: "/".into(),
             auth: None,
+            auth_file: None,
+            query: Vec::new(),
             cookie: Vec::new(),
             header: Vec::new(),
             pid: None,
@@ -74,6 +85,7 @@ impl Default for Common {
             timeout: 10.0,
             source_addresses: 0,
             report: None,
+            samples: None,
             json: false,
         }
     }

@@ -46,14 +46,14 @@ pub(crate) fn tree(pid: u32) -> Option<Usage> {
     Some(usage(total))
 }
 
-/// The resident bytes of a process without its descendants, which is little work; none if there is no such process.
-pub(crate) fn resident(pid: u32) -> Option<u64> {
-    read(pid).map(|stat| usage(stat).resident)
+/// The use of a process without its descendants, which is little work; none if there is no such process.
+pub(crate) fn alone(pid: u32) -> Option<Usage> {
+    read(pid).map(usage)
 }
 
 /// The use of this program alone.
 pub(crate) fn own() -> Usage {
-    read(std::process::id()).map(usage).unwrap_or_default()
+    alone(std::process::id()).unwrap_or_default()
 }
 
 fn read(pid: u32) -> Option<Stat> {

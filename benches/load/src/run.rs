@@ -13,7 +13,8 @@ use crate::{
     options::Common,
     pace::{self, Pace, TIMER},
     process::{self, Usage},
-    report::{Latency, Report, Sample, ServerUse, distribution},
+    report::{Latency, Report, ServerUse, distribution},
+    sampling::Sampler,
     scenario::{Command, Scenario},
     target::Target,
     wire,
@@ -27,7 +28,7 @@ const BUFFER: usize = 256 << 10;
 const BURST: usize = 1024;
 /// The time in which nothing more may come after the last operation, in nanoseconds.
 const QUIET: u64 = SECOND / 10;
-/// How often progress is told and a sample taken, in nanoseconds.
+/// How often progress is told, in nanoseconds.
 const TELL: u64 = SECOND / 5;
 
 /// How far a run has come.
@@ -41,8 +42,12 @@ pub struct Progress {
     pub seconds: f64,
     /// Operations so far.
     pub operations: u64,
+    /// Operations each second since progress was last told.
+    pub throughput: f64,
     /// Connections that are ready.
     pub connections: u64,
+    /// Connections that are wanted.
+    pub wanted: u64,
 }
 
 impl Progress {
@@ -74,13 +79,14 @@ pub(crate) fn drive<S: Scenario>(
     tell: &mut dyn FnMut(Progress),
 ) -> Report {
     let started = scenario.and_then(|scenario| Run::new(common, rate, scenario));
-    match started {
+    let report = match started {
         Ok(mut run) => {
             let fault = run.all_phases(tell).err();
             run.report(report, fault)
         }
         Err(fault) => Report { fault: Some(fault), ..report },
-    }
+    };
+    Report { target: common.url.clone(), ..report }
 }
 
 struct Run<S> {
@@ -100,9 +106,7 @@ struct Run<S> {
     resident_before: u64,
     /// Time, own use and the server's use at the start of the window, then at its end.
     marks: Vec<(u64, Usage, Usage)>,
-    samples: Vec<Sample>,
-    /// When the last sample was taken, and the next is due.
-    sampled: u64,
+    sampler: Sampler,
 }
 
 impl<S: Scenario> Run<S> {
@@ -132,8 +136,7 @@ impl<S: Scenario> Run<S> {
             pid: common.pid,
             resident_before: server.resident,
             marks: Vec::new(),
-            samples: Vec::new(),
-            sampled: 0,
+            sampler: Sampler::new(common.pid, from_seconds(common.duration)),
         })
     }
 
@@ -144,7 +147,7 @@ impl<S: Scenario> Run<S> {
 
     fn all_phases(&mut self, tell: &mut dyn FnMut(Progress)) -> Result<(), Fault> {
         let mut events = Events::with_capacity(EVENTS);
-        let mut told = 0;
+        let mut told = (0, 0);
         self.scenario.prepare(&mut self.io)?;
         while self.phase != Phase::Done {
             self.io.net.flush()?;
@@ -173,12 +176,12 @@ impl<S: Scenario> Run<S> {
             self.turn_phase()?;
             self.begin_due()?;
             self.check_progress()?;
-            if self.io.now >= told + TELL {
-                told = self.io.now;
-                tell(self.progress());
+            if self.io.now >= told.0 + TELL {
+                tell(self.progress(told));
+                told = (self.io.now, self.io.tally.total);
             }
-            if self.phase == Phase::Measure && self.io.now >= self.sampled + TELL {
-                self.sample();
+            if self.phase == Phase::Measure && self.sampler.is_due(self.io.now) {
+                self.sampler.sample(self.io.now, &mut self.io.tally);
             }
         }
         Ok(())
@@ -220,13 +223,13 @@ impl<S: Scenario> Run<S> {
             Phase::Warmup if now >= self.until => {
                 self.mark()?;
                 self.io.measuring = true;
-                self.sampled = now;
+                self.sampler.start(now);
                 self.enter(Phase::Measure, now + self.duration);
             }
             Phase::Measure if now >= self.until => {
                 self.io.measuring = false;
                 self.mark()?;
-                self.sample();
+                self.sampler.sample(now, &mut self.io.tally);
                 self.io.running = false;
                 if let Some(pace) = self.pace.take() {
                     pace.stop();
@@ -251,22 +254,6 @@ impl<S: Scenario> Run<S> {
         let mark = (self.clock.now(), process::own(), Self::server_use(self.pid)?);
         self.marks.push(mark);
         Ok(())
-    }
-
-    /// Notes what has been measured since the last sample.
-    fn sample(&mut self) {
-        let seconds = |from: u64| (self.io.now - from) as f64 / SECOND as f64;
-        let started = self.marks.first().map_or(self.io.now, |(time, ..)| *time).min(self.io.now);
-        let (at, part) = (seconds(started), seconds(self.sampled));
-        self.sampled = self.io.now;
-        let latest = self.io.tally.fold_latest();
-        self.samples.push(Sample {
-            at,
-            throughput: if part > 0.0 { latest.operations as f64 / part } else { 0.0 },
-            p50: latest.p50,
-            p99: latest.p99,
-            resident: self.pid.and_then(process::resident).unwrap_or(0),
-        });
     }
 
     fn begin_due(&mut self) -> Result<(), Fault> {
@@ -295,7 +282,8 @@ impl<S: Scenario> Run<S> {
         Err(Fault::new(FaultKind::Stalled, text))
     }
 
-    fn progress(&self) -> Progress {
+    /// How far the run has come; told when it was last told and how many operations there were then.
+    fn progress(&self, (then, operations): (u64, u64)) -> Progress {
         let phase = match self.phase {
             Phase::Setup => Progress::SETUP,
             Phase::Warmup => "warming up",
@@ -310,8 +298,24 @@ impl<S: Scenario> Run<S> {
             Phase::Setup | Phase::Drain | Phase::Quiet | Phase::Done => 0,
         };
         let left = self.until.saturating_sub(self.io.now);
-        let share = if whole > 0 { 1.0 - left as f64 / whole as f64 } else { 0.0 };
-        Progress { phase, share, seconds, operations: tally.total, connections: tally.ready }
+        let share = if self.phase == Phase::Setup {
+            tally.ready as f64 / tally.wanted.max(1) as f64
+        } else if whole > 0 {
+            1.0 - left as f64 / whole as f64
+        } else {
+            0.0
+        };
+        let passed = (self.io.now - then) as f64 / SECOND as f64;
+        let throughput = (tally.total - operations) as f64 / passed;
+        Progress {
+            phase,
+            share,
+            seconds,
+            operations: tally.total,
+            throughput,
+            connections: tally.ready,
+            wanted: tally.wanted,
+        }
     }
 
     fn report(&self, report: Report, fault: Option<Fault>) -> Report {
@@ -324,7 +328,7 @@ impl<S: Scenario> Run<S> {
             ignored: tally.ignored,
             latency: Latency::of(tally.latency()),
             distribution: distribution(tally.latency()),
-            samples: self.samples.clone(),
+            samples: self.sampler.samples().to_vec(),
             notes: self.scenario.notes(),
             fault,
             ..report
@@ -335,8 +339,9 @@ impl<S: Scenario> Run<S> {
             report.server = self.pid.map(|_| ServerUse {
                 cpu_seconds: server_to.cpu - server_from.cpu,
                 resident_before: self.resident_before,
+                resident_start: server_from.resident,
                 resident: server_to.resident,
-                resident_peak: self.samples.iter().map(|sample| sample.resident).max().unwrap_or(0),
+                resident_peak: self.sampler.samples().iter().map(|sample| sample.resident).max().unwrap_or(0),
             });
         }
         report

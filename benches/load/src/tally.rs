@@ -21,6 +21,8 @@ pub(crate) struct Tally {
     pub(crate) last_progress: u64,
     /// Connections that are open and in their namespace, as far as the scenario holds them.
     pub(crate) ready: u64,
+    /// How many of them there are to be.
+    pub(crate) wanted: u64,
     /// Pings that were answered.
     pub(crate) pings: u64,
     /// Events that no scenario asked for.
@@ -48,6 +50,7 @@ impl Tally {
             latest,
             last_progress: 0,
             ready: 0,
+            wanted: 0,
             pings: 0,
             ignored: 0,
         })

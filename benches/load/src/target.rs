@@ -2,6 +2,8 @@
 
 use std::net::{SocketAddr, ToSocketAddrs};
 
+use serde::de::IgnoredAny;
+
 use crate::{
     fault::{Fault, excerpt},
     options::Common,
@@ -49,15 +51,19 @@ impl Target {
         if !common.cookie.is_empty() {
             headers += &format!("Cookie: {}\r\n", common.cookie.join("; "));
         }
-        if let Some(auth) = &common.auth
-            && serde_json::from_str::<serde_json::Value>(auth).is_err()
-        {
-            return Err(Fault::setting(format!("--auth must be JSON, found {}", excerpt(auth.as_bytes()))));
+        let mut query = format!("/{}/?EIO=4", common.path.trim_matches('/'));
+        for pair in &common.query {
+            if !pair.contains('=') || pair.contains(|c: char| c == '#' || !c.is_ascii_graphic()) {
+                return Err(Fault::setting(format!(
+                    "--query must be NAME=VALUE as in a URL, found `{pair}`"
+                )));
+            }
+            query += &format!("&{pair}");
         }
-        let query = format!("/{}/?EIO=4&transport=", common.path.trim_matches('/'));
+        query += "&transport=";
         let mut target = Self {
             address,
-            packets: Packets::new(&common.namespace, common.auth.as_deref()),
+            packets: Packets::new(&common.namespace, &auths(common)?),
             open_websocket: Vec::new(),
             open_polling: Vec::new(),
             query,
@@ -110,6 +116,26 @@ impl Target {
     }
 }
 
+/// The authentication payloads: the one that was given, or those in a file.
+fn auths(common: &Common) -> Result<Vec<String>, Fault> {
+    let mut auths: Vec<String> = common.auth.iter().cloned().collect();
+    if let Some(path) = &common.auth_file {
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Fault::setting(format!("--auth-file {}: {error}", path.display())))?;
+        auths.extend(text.lines().filter(|line| !line.trim().is_empty()).map(str::to_owned));
+        if auths.is_empty() {
+            return Err(Fault::setting(format!("--auth-file {} is empty", path.display())));
+        }
+    }
+    let wrong = auths.iter().find(|auth| serde_json::from_str::<IgnoredAny>(auth).is_err());
+    match wrong {
+        Some(auth) => {
+            Err(Fault::setting(format!("authentication must be JSON, found {}", excerpt(auth.as_bytes()))))
+        }
+        None => Ok(auths),
+    }
+}
+
 fn cookie_line(cookie: &str) -> String {
     if cookie.is_empty() { String::new() } else { format!("Cookie: {cookie}\r\n") }
 }
@@ -132,18 +158,25 @@ mod tests {
             path: "/rt".into(),
             header: vec!["X-A: 1".into()],
             cookie: vec!["a=b".into(), "c=d".into()],
+            query: vec!["token=a%20b".into(), "v=2".into()],
             ..common()
         };
         let target = Target::new(&common).unwrap();
         assert_eq!(
             String::from_utf8(target.get("S")).unwrap(),
-            "GET /rt/?EIO=4&transport=polling&sid=S HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nX-A: 1\r\nCookie: a=b; c=d\r\nAccept: */*\r\n\r\n"
+            "GET /rt/?EIO=4&token=a%20b&v=2&transport=polling&sid=S HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nX-A: 1\r\nCookie: a=b; c=d\r\nAccept: */*\r\n\r\n"
         );
         let post = String::from_utf8(target.post("S")).unwrap();
-        assert!(post.starts_with("POST /rt/?EIO=4&transport=polling&sid=S HTTP/1.1\r\n"), "{post}");
+        assert!(
+            post.starts_with("POST /rt/?EIO=4&token=a%20b&v=2&transport=polling&sid=S HTTP/1.1\r\n"),
+            "{post}"
+        );
         assert!(post.ends_with("\r\nContent-Length: "), "{post}");
         let upgrade = String::from_utf8(target.open_websocket).unwrap();
-        assert!(upgrade.starts_with("GET /rt/?EIO=4&transport=websocket HTTP/1.1\r\n"), "{upgrade}");
+        assert!(
+            upgrade.starts_with("GET /rt/?EIO=4&token=a%20b&v=2&transport=websocket HTTP/1.1\r\n"),
+            "{upgrade}"
+        );
         assert!(upgrade.ends_with("dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"), "{upgrade}");
     }
 
@@ -171,6 +204,8 @@ mod tests {
             Common { url: "https://127.0.0.1".into(), ..common() },
             Common { header: vec!["no colon".into()], ..common() },
             Common { auth: Some("{".into()), ..common() },
+            Common { auth_file: Some("/nowhere".into()), ..common() },
+            Common { query: vec!["a=b c".into()], ..common() },
         ] {
             assert_eq!(Target::new(&common).unwrap_err().kind, crate::FaultKind::Setting);
         }

@@ -2,6 +2,7 @@
 
 mod html;
 mod plot;
+mod sample;
 
 use std::fmt::Write;
 
@@ -9,6 +10,8 @@ use hdrhistogram::Histogram;
 use serde_json::{Map, Value, json};
 
 use crate::fault::Fault;
+
+pub use sample::Sample;
 
 /// Latencies of the measured window in microseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -53,21 +56,6 @@ pub(crate) fn distribution(histogram: &Histogram<u64>) -> Vec<(f64, f64)> {
     points.map(|share| (share, histogram.value_at_quantile(share) as f64 / 1e3)).collect()
 }
 
-/// What was measured in a short part of the window.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Sample {
-    /// Seconds from the start of the window to the end of the part.
-    pub at: f64,
-    /// Operations completed each second.
-    pub throughput: f64,
-    /// Half of them were faster, in microseconds.
-    pub p50: f64,
-    /// 99 % of them were faster, in microseconds.
-    pub p99: f64,
-    /// Resident bytes of the server's process, without its children, if it was named.
-    pub resident: u64,
-}
-
 /// What the server's process tree used.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct ServerUse {
@@ -75,6 +63,8 @@ pub struct ServerUse {
     pub cpu_seconds: f64,
     /// Resident bytes before the first connection.
     pub resident_before: u64,
+    /// Resident bytes at the start of the measured window.
+    pub resident_start: u64,
     /// Resident bytes at the end of the measured window.
     pub resident: u64,
     /// The most resident bytes of the process, without its children, seen within the window.
@@ -86,6 +76,8 @@ pub struct ServerUse {
 pub struct Report {
     /// The scenario's name.
     pub scenario: &'static str,
+    /// The URL of the server.
+    pub target: String,
     /// The settings that decide about the result.
     pub settings: Vec<(&'static str, Value)>,
     /// Seconds of the measured window; less than asked for if a fault ended it.
@@ -173,6 +165,7 @@ impl Report {
                 rounded(self.server.and_then(|server| ratio(server.cpu_seconds, self.seconds))),
             ),
             ("server_resident_bytes_before", self.server.map(|server| server.resident_before).into()),
+            ("server_resident_bytes_start", self.server.map(|server| server.resident_start).into()),
             ("server_resident_bytes", self.server.map(|server| server.resident).into()),
             ("server_resident_bytes_peak", self.server.map(|server| server.resident_peak).into()),
             ("server_resident_bytes_per_connection", rounded(self.resident_per_connection())),
@@ -187,6 +180,12 @@ impl Report {
     #[must_use]
     pub fn html(&self) -> String {
         html::page(self)
+    }
+
+    /// The parts of the window as comma-separated values, the names of the columns first.
+    #[must_use]
+    pub fn csv(&self) -> String {
+        sample::csv(&self.samples)
     }
 
     /// The report for people.
@@ -219,7 +218,8 @@ impl Report {
             rows.push((
                 "server use",
                 format!(
-                    "{share:.0} % of a core, {:.1} MB resident, {:.1} MB at most",
+                    "{share:.0} % of a core, {:.1} MB resident at the start, {:.1} MB at the end, {:.1} MB at most",
+                    server.resident_start as f64 / 1e6,
                     server.resident as f64 / 1e6,
                     server.resident_peak as f64 / 1e6
                 ),
@@ -255,8 +255,13 @@ mod tests {
 
     #[test]
     fn a_report_is_one_line_of_json_or_a_table() {
-        let server =
-            ServerUse { cpu_seconds: 1.0, resident_before: 1_000, resident: 3_000, resident_peak: 4_000 };
+        let server = ServerUse {
+            cpu_seconds: 1.0,
+            resident_before: 1_000,
+            resident_start: 2_000,
+            resident: 3_000,
+            resident_peak: 4_000,
+        };
         let report = Report {
             scenario: "echo",
             settings: vec![("size", 64.into())],

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
 
     fn asker(binary: bool) -> (Asker, Line) {
-        (Asker::new(&Packets::new("/", None), 16, binary), Line::new(1))
+        (Asker::new(&Packets::new("/", &[]), 16, binary), Line::new(1))
     }
 
     #[test]

@@ -43,6 +43,7 @@ pub(super) fn run(common: &Common, options: &Options, tell: &mut dyn FnMut(Progr
         outsider: true,
         in_flight: options.in_flight,
         size: options.size,
+        silent: 0,
     };
     let scenario = at_least_one("members", options.members)
         .and_then(|()| at_least_one("in-flight", options.in_flight))

@@ -21,6 +21,7 @@ impl Crowd {
 
     /// Begins to open connections.
     pub(crate) fn open(&mut self, io: &mut Io) -> Result<(), Fault> {
+        io.tally.wanted = u64::from(self.wanted);
         while self.begun < self.wanted.min(self.ready + AT_ONCE) {
             self.ids[self.begun as usize] = io.open_websocket(u64::from(self.begun))?;
             self.begun += 1;
@@ -35,6 +36,11 @@ impl Crowd {
         io.step();
         self.open(io)?;
         Ok(self.complete())
+    }
+
+    /// How many connections there are to be.
+    pub(crate) fn wanted(&self) -> u32 {
+        self.wanted
     }
 
     /// Whether all connections are ready.

@@ -30,6 +30,8 @@ pub(super) struct Plan {
     /// Messages of each room under way at once in a closed loop.
     pub(super) in_flight: u32,
     pub(super) size: usize,
+    /// Further rooms, shared out among the members, that nobody publishes to.
+    pub(super) silent: u32,
 }
 
 /// A message that some members have not received yet.
@@ -114,6 +116,23 @@ impl Fanout {
         format!("room-{room}")
     }
 
+    /// Asks for a connection's place in its room, and in the silent ones that are its share.
+    fn join(&self, io: &mut Io, id: Id, number: usize) {
+        let silent = number..self.plan.silent as usize;
+        let silent = silent.step_by(self.next.len()).map(|room| format!("silent-{room}"));
+        let room = Self::name(number / self.group() as usize);
+        for (ack, room) in std::iter::once(room).chain(silent).enumerate() {
+            let mut packet = self.packets.event();
+            packet.extend_from_slice(format!(r#"{ack}["join","{room}"]"#).as_bytes());
+            io.text(id, &packet);
+        }
+    }
+
+    /// How many places in rooms are taken when all have joined.
+    fn places(&self) -> u32 {
+        self.plan.rooms * self.plan.members + self.plan.silent
+    }
+
     fn publish(&mut self, io: &mut Io, room: usize, since: u64) {
         let number = self.rooms[room].oldest.wrapping_add(under_way(&self.rooms[room]));
         let sender = u32::try_from(room).unwrap_or(u32::MAX);
@@ -136,10 +155,10 @@ impl Fanout {
         let loose = self.packets.parse(packet);
         match loose {
             Some(loose) if loose.kind == Kind::Event => io.tally.ignored += 1,
-            Some(loose) if loose.id == Some(0) => {
+            Some(loose) if loose.kind == Kind::Ack => {
                 self.joined += 1;
                 io.step();
-                io.prepared = self.crowd.complete() && self.joined == self.plan.rooms * self.plan.members;
+                io.prepared = self.crowd.complete() && self.joined == self.places();
                 if io.prepared {
                     for number in self.stalled() {
                         io.net.pause(self.crowd.id(number))?;
@@ -259,11 +278,8 @@ impl Scenario for Fanout {
 
     fn ready(&mut self, io: &mut Io, id: Id) -> Result<(), Fault> {
         let number = io.index(id);
-        let group = self.group() as usize;
-        if !(self.plan.outsider && number.is_multiple_of(group)) {
-            let mut packet = self.packets.event();
-            packet.extend_from_slice(format!(r#"0["join","{}"]"#, Self::name(number / group)).as_bytes());
-            io.text(id, &packet);
+        if !(self.plan.outsider && number.is_multiple_of(self.group() as usize)) {
+            self.join(io, id, number);
         }
         self.crowd.ready(io)?;
         Ok(())
@@ -347,10 +363,10 @@ impl Scenario for Fanout {
         if !self.crowd.complete() {
             return self.crowd.awaited();
         }
-        let members = self.plan.rooms * self.plan.members;
-        if self.joined < members {
-            return format!("{} of {members} joins acknowledged", self.joined);
+        if self.joined < self.places() {
+            return format!("{} of {} joins acknowledged", self.joined, self.places());
         }
+        let members = self.plan.rooms * self.plan.members;
         let group = self.group() as usize;
         let behind = self.next.iter().enumerate().filter(|(number, next)| {
             let outsider = self.plan.outsider && number.is_multiple_of(group);

@@ -73,6 +73,7 @@ impl Get {
 impl Scenario for Get {
     fn prepare(&mut self, io: &mut Io) -> Result<(), Fault> {
         self.request = io.target.get_path(&self.target);
+        io.tally.wanted = u64::from(self.wanted);
         for number in 0..self.wanted {
             self.connections.push(io.open_http(u64::from(number), &self.request)?);
         }

@@ -5,7 +5,9 @@
 
 mod ask;
 mod broadcast;
+mod call;
 mod chat;
+mod churn;
 mod crowd;
 mod echo;
 mod fairness;
@@ -40,10 +42,14 @@ pub enum Command {
     Upgrade(Job<upgrade::Options>),
     /// Send events that are acknowledged with what they carry. An operation is one acknowledged event.
     Echo(Job<echo::Options>),
+    /// Send an event of your own that is acknowledged. An operation is one acknowledged event.
+    Call(Job<call::Options>),
     /// Publish to one room. An operation is one message received by one member.
     Broadcast(Job<broadcast::Options>),
     /// Publish to many rooms at once. An operation is one message received by one member.
     Rooms(Job<rooms::Options>),
+    /// Leave rooms and join them again. An operation is one acknowledged change.
+    Churn(Job<churn::Options>),
     /// Publish to one room of which some members do not read. An operation is one message received by one that does.
     Slow(Job<slow::Options>),
     /// Echo while others broadcast to a large room. An operation is one acknowledged event.
@@ -77,8 +83,10 @@ impl Command {
             Command::Handshake(job) => &job.common,
             Command::Upgrade(job) => &job.common,
             Command::Echo(job) => &job.common,
+            Command::Call(job) => &job.common,
             Command::Broadcast(job) => &job.common,
             Command::Rooms(job) => &job.common,
+            Command::Churn(job) => &job.common,
             Command::Slow(job) => &job.common,
             Command::Fairness(job) => &job.common,
             Command::Polling(job) => &job.common,
@@ -93,8 +101,10 @@ impl Command {
             Command::Handshake(Job { common, own }) => handshake::run(common, own, tell),
             Command::Upgrade(Job { common, own }) => upgrade::run(common, own, tell),
             Command::Echo(Job { common, own }) => echo::run(common, own, tell),
+            Command::Call(Job { common, own }) => call::run(common, own, tell),
             Command::Broadcast(Job { common, own }) => broadcast::run(common, own, tell),
             Command::Rooms(Job { common, own }) => rooms::run(common, own, tell),
+            Command::Churn(Job { common, own }) => churn::run(common, own, tell),
             Command::Slow(Job { common, own }) => slow::run(common, own, tell),
             Command::Fairness(Job { common, own }) => fairness::run(common, own, tell),
             Command::Polling(Job { common, own }) => polling::run(common, own, tell),

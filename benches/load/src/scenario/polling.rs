@@ -100,6 +100,7 @@ impl Polling {
     }
 
     fn open(&mut self, io: &mut Io) -> Result<(), Fault> {
+        io.tally.wanted = self.wanted as u64;
         while self.sessions.len() < self.wanted.min(self.ready + AT_ONCE) {
             let number = self.sessions.len();
             let request = io.target.open_polling.clone();

@@ -27,6 +27,9 @@ pub struct Options {
     /// Bytes of each payload.
     #[arg(long, value_name = "BYTES", default_value_t = 64)]
     pub size: usize,
+    /// Further rooms, shared out among the connections, that nobody publishes to.
+    #[arg(long, value_name = "R", default_value_t = 0)]
+    pub silent: u32,
     #[command(flatten)]
     #[doc(hidden)]
     pub rate: Rate,
@@ -38,6 +41,7 @@ pub(super) fn run(common: &Common, options: &Options, tell: &mut dyn FnMut(Progr
         ("members", options.members.into()),
         ("in_flight", options.in_flight.into()),
         ("size", options.size.into()),
+        ("silent", options.silent.into()),
         ("rate", options.rate.rate.into()),
     ];
     let plan = Plan {
@@ -47,6 +51,7 @@ pub(super) fn run(common: &Common, options: &Options, tell: &mut dyn FnMut(Progr
         outsider: false,
         in_flight: options.in_flight,
         size: options.size,
+        silent: options.silent,
     };
     let scenario = at_least_one("rooms", options.rooms)
         .and_then(|()| at_least_one("members", options.members))

@@ -53,6 +53,7 @@ fn scenario(common: &Common, options: &Options) -> Result<Fanout, Fault> {
         outsider: true,
         in_flight: 1,
         size: options.size,
+        silent: 0,
     };
     Fanout::new(common, plan)
 }

@@ -15,23 +15,31 @@ pub(crate) const SEPARATOR: u8 = 0x1e;
 pub(crate) struct Packets {
     /// The namespace as packets carry it: nothing for `/`, otherwise the name and a comma.
     namespace: String,
-    connect: Vec<u8>,
+    /// The packets that ask to join, one for each authentication payload, and whose turn it is.
+    connects: Vec<Vec<u8>>,
+    turn: usize,
 }
 
 impl Packets {
-    /// Prepares for a namespace, and for the JSON text that authenticates.
-    pub(crate) fn new(namespace: &str, auth: Option<&str>) -> Self {
+    /// Prepares for a namespace, and for the JSON texts that authenticate.
+    pub(crate) fn new(namespace: &str, auths: &[String]) -> Self {
         let namespace = match namespace.trim_start_matches('/') {
             "" => String::new(),
             name => format!("/{name},"),
         };
-        let connect = format!("40{namespace}{}", auth.unwrap_or_default()).into_bytes();
-        Self { namespace, connect }
+        let connect = |auth: &str| format!("40{namespace}{auth}").into_bytes();
+        let mut connects: Vec<_> = auths.iter().map(|auth| connect(auth)).collect();
+        if connects.is_empty() {
+            connects.push(connect(""));
+        }
+        Self { namespace, connects, turn: 0 }
     }
 
-    /// The packet that asks to join the namespace.
-    pub(crate) fn connect(&self) -> &[u8] {
-        &self.connect
+    /// The packet that asks to join the namespace; the payloads take turns.
+    pub(crate) fn connect(&mut self) -> &[u8] {
+        let turn = self.turn;
+        self.turn = (turn + 1) % self.connects.len();
+        &self.connects[turn]
     }
 
     /// Whether a packet is of a kind, such as `40`, and of this namespace; gives what follows.
@@ -117,6 +125,14 @@ pub(crate) fn push_number(out: &mut Vec<u8>, mut number: u64) {
     out.extend_from_slice(&digits[at..]);
 }
 
+/// Splits what follows the type and namespace of an acknowledgement into its id and its arguments, an array.
+pub(crate) fn split_ack(rest: &[u8]) -> Option<(u64, &[u8])> {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (id, arguments) = rest.split_at(digits);
+    let id = std::str::from_utf8(id).ok()?.parse().ok()?;
+    (arguments.starts_with(b"[") && arguments.ends_with(b"]")).then_some((id, arguments))
+}
+
 /// The `sid` of an Engine.IO open packet.
 pub(crate) fn open_sid(packet: &[u8]) -> Option<String> {
     let open: Value = serde_json::from_slice(packet.strip_prefix(b"0")?).ok()?;
@@ -129,10 +145,12 @@ mod tests {
 
     #[test]
     fn packets_carry_the_namespace_and_the_authentication() {
-        let main = Packets::new("/", None);
+        let mut main = Packets::new("/", &[]);
         assert_eq!(main.connect(), b"40");
         assert_eq!(main.event(), b"42");
-        let other = Packets::new("/chat", Some(r#"{"token":"x"}"#));
+        let mut other = Packets::new("/chat", &[r#"{"token":"x"}"#.into(), "{}".into()]);
+        assert_eq!(other.connect(), br#"40/chat,{"token":"x"}"#);
+        assert_eq!(other.connect(), b"40/chat,{}");
         assert_eq!(other.connect(), br#"40/chat,{"token":"x"}"#);
         assert_eq!(other.ack(), b"43/chat,");
         assert_eq!(other.binary_event(), b"451-/chat,");
@@ -142,13 +160,19 @@ mod tests {
 
     #[test]
     fn the_same_packet_in_another_layout_is_the_same() {
-        let packets = Packets::new("/", None);
+        let packets = Packets::new("/", &[]);
         let exact = br#"461-12[{"_placeholder":true,"num":0}]"#;
         let loose = packets.parse(br#"461-12[ {"num": 0, "_placeholder": true} ]"#).unwrap();
         assert!(loose.is(&packets, exact));
         assert!(!packets.parse(b"4312[]").unwrap().is(&packets, exact));
         assert_eq!(packets.parse(b"43"), None);
         assert_eq!(packets.parse(b"41"), None);
+    }
+
+    #[test]
+    fn an_acknowledgement_has_an_id_and_arguments() {
+        assert_eq!(split_ack(br#"12[{"a":1}]"#), Some((12, &br#"[{"a":1}]"#[..])));
+        assert_eq!([split_ack(b"[1]"), split_ack(b"1"), split_ack(b"1{}")], [None; 3]);
     }
 
     #[test]

@@ -153,6 +153,28 @@ fn a_disconnection_is_found() {
 }
 
 #[test]
+fn a_wrong_answer_to_a_call_is_found() {
+    let other = |io: &Server| io.on("x", |ack: Ack| ack.send("y"));
+    fails(other, r#"call --event x --answer ["x"]"#, FaultKind::Payload);
+    fails(|io| io.on("x", |_: Ack| {}), "call --event x", FaultKind::Stalled);
+}
+
+#[test]
+fn a_change_of_rooms_that_is_not_acknowledged_is_found() {
+    let wrong = counter();
+    let forget = |io: &Server| {
+        join(io);
+        io.on("leave", move |ack: Ack| {
+            if !wrong() {
+                ack.send(&());
+            }
+        });
+    };
+    fails(forget, "churn --connections 1 --rooms 2", FaultKind::Order);
+    fails(join, "churn --connections 1 --rooms 2", FaultKind::Order);
+}
+
+#[test]
 fn events_nobody_asked_for_are_counted_and_nothing_else() {
     let server = start(|io| {
         correct(io);

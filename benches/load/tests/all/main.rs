@@ -4,9 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may end where it fails")]
 #![allow(unreachable_pub, reason = "the modules of a test are its own")]
 
+mod connecting;
 mod faults;
 mod scenarios;
 mod server;
+mod terminal;
 
 use clap::Parser;
 use loadtest::{Cli, Report, run};

@@ -32,6 +32,11 @@ fn closed_loops_pass() {
         "broadcast --members 20",
         "broadcast --members 20 --in-flight 8",
         "rooms --rooms 5 --members 4",
+        "rooms --rooms 5 --members 2 --silent 33",
+        "churn --connections 4 --rooms 10",
+        "churn --connections 4 --rooms 1",
+        r#"call --event echo --args ["{{connection}}/{{number}}"]"#,
+        r#"call --event echo --args ["x"] --answer ["x"] --outstanding 3"#,
         "polling --connections 5",
         "polling --connections 5 --outstanding 3",
         "get --connections 3 --target /socket.io/?EIO=4&transport=polling",
@@ -51,6 +56,7 @@ fn open_loops_keep_their_rate() {
         ("broadcast --members 10 --rate 100", 1_000.0),
         ("rooms --rooms 4 --members 5 --rate 100", 500.0),
         ("polling --connections 5 --rate 200", 200.0),
+        ("call --event echo --args [1] --rate 500", 500.0),
         ("get --target /socket.io/?EIO=4&transport=polling --rate 200", 200.0),
     ] {
         let throughput = passes(&server, line).throughput();
@@ -92,7 +98,9 @@ fn a_few_are_measured_while_many_are_broadcast_to() {
 #[test]
 fn the_window_is_told_in_parts_that_make_the_whole() {
     let server = start(correct);
-    let report = passes(&server, "echo --connections 2");
+    let report = passes(&server, &format!("echo --connections 2 --pid {}", std::process::id()));
+    let cpu: f64 = report.samples.iter().map(|sample| sample.server_cpu).sum();
+    assert!(cpu > 0.0, "this process is the server: {:?}", report.samples);
     assert!(report.samples.len() >= 2, "{:?}", report.samples);
     let mut from = 0.0;
     let mut operations = 0.0;
@@ -104,6 +112,7 @@ fn the_window_is_told_in_parts_that_make_the_whole() {
     assert!((operations - report.operations as f64).abs() < 1.0, "{operations} of {}", report.operations);
     assert!(report.distribution.is_sorted(), "{:?}", report.distribution);
     assert!(report.html().contains("<polyline"));
+    assert_eq!(report.csv().lines().count(), report.samples.len() + 1);
 }
 
 #[test]
@@ -125,9 +134,17 @@ fn another_namespace_gets_its_authentication() {
 #[test]
 fn settings_that_cannot_work_are_told() {
     let server = start(correct);
-    for line in
-        ["echo --size 3", "echo --connections 0", "echo --rate 0", "idle --pid 4294967295", "echo --auth {"]
-    {
+    for line in [
+        "echo --size 3",
+        "echo --connections 0",
+        "echo --rate 0",
+        "idle --pid 4294967295",
+        "echo --auth {",
+        "call --event x --args {}",
+        "call --event x --answer 1",
+        "churn --rooms 0",
+        "echo --query x",
+    ] {
         let report = load(&server, line);
         assert_eq!(report.fault.map(|fault| fault.kind), Some(loadtest::FaultKind::Setting), "{line}");
     }

@@ -1,6 +1,9 @@
 //! Servers to be measured, inside the test's own process.
 
-use std::net::SocketAddr;
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{Arc, Mutex},
+};
 
 use engineio::{Ack, Args, Data, Payload, Server, Socket, server::serve_connection};
 use serde_json::value::RawValue;
@@ -9,6 +12,8 @@ use tokio::{net::TcpListener, runtime::Runtime};
 /// A server on a port of its own, which ends with this value.
 pub struct Running {
     pub address: SocketAddr,
+    /// Where connections came from, in their order.
+    pub clients: Arc<Mutex<Vec<IpAddr>>>,
     // Dropping the runtime ends the server's tasks.
     _runtime: Runtime,
 }
@@ -22,22 +27,34 @@ pub fn start(handlers: impl FnOnce(&Server)) -> Running {
     });
     handlers(&io);
     let address = listener.local_addr().unwrap();
+    let clients = Arc::new(Mutex::new(Vec::new()));
+    let seen = clients.clone();
     runtime.spawn(async move {
         let service = io.service();
         loop {
             let (stream, remote) = listener.accept().await.unwrap();
+            seen.lock().unwrap().push(remote.ip());
             tokio::spawn(serve_connection(stream, remote, service.clone()));
         }
     });
-    Running { address, _runtime: runtime }
+    Running { address, clients, _runtime: runtime }
 }
 
 /// The handlers that every scenario needs.
 pub fn correct(io: &Server) {
     echo(io);
-    join(io);
+    changes(io);
     io.on("publish", |socket: Socket, Args((room, message)): Args<(String, Box<RawValue>)>| {
         socket.namespace().to(room).emit("msg", &message);
+    });
+}
+
+/// `join` and `leave`.
+pub fn changes(io: &Server) {
+    join(io);
+    io.on("leave", |socket: Socket, Data(room): Data<String>, ack: Ack| {
+        socket.leave(&room);
+        ack.send(&());
     });
 }
 

@@ -9,7 +9,7 @@ use crate::{
     fault::{Fault, excerpt},
     io::Io,
     net::Id,
-    wire::http::Response,
+    wire::{http::Response, packet},
 };
 
 /// The most people coming in at once: hashing their passwords is the server's hardest work.
@@ -81,6 +81,7 @@ impl Entrance {
 
     /// Lets the next people come.
     pub(super) fn admit(&mut self, io: &mut Io) -> Result<(), Fault> {
+        io.tally.wanted = u64::from(self.wanted);
         while self.begun() < self.wanted.min(self.joined + AT_ONCE) {
             let number = self.begun();
             let account = account(number);
@@ -219,11 +220,9 @@ pub(super) fn succeeded(body: &[u8]) -> Result<(), Fault> {
 
 /// Splits an acknowledgement with one argument into its id and that argument.
 pub(super) fn split_ack(answer: &[u8]) -> Result<(u64, &[u8]), Fault> {
-    let digits = answer.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let (id, body) = answer.split_at(digits);
-    let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
-    let body = body.strip_prefix(b"[").and_then(|body| body.strip_suffix(b"]"));
-    id.zip(body).ok_or_else(|| Fault::protocol(format!("no acknowledgement is {}", excerpt(answer))))
+    let split = packet::split_ack(answer);
+    let split = split.map(|(id, arguments)| (id, &arguments[1..arguments.len() - 1]));
+    split.ok_or_else(|| Fault::protocol(format!("no acknowledgement is {}", excerpt(answer))))
 }
 
 fn room_code(body: &[u8]) -> Result<String, Fault> {
