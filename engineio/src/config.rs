@@ -53,6 +53,12 @@ pub struct Config {
     pub max_namespaces: usize,
     /// The length of a namespace's name in bytes. Default 256.
     pub max_namespace_bytes: usize,
+    /// The namespaces that exist because clients asked for them, of all connections together; past it, the one that has
+    /// been empty for longest is given up, and if none is empty, the client is refused. Default 10,000.
+    pub max_dynamic_namespaces: usize,
+    /// Whether a namespace that was made because a client asked for it is given up as soon as its last client has left or
+    /// has been refused; it is made anew when a client asks again. Default false.
+    pub cleanup_empty_child_namespaces: bool,
     /// The rooms one socket may be in. Default 1,024.
     pub max_rooms: usize,
     /// The length of a room's name in bytes. Default 256.
@@ -70,6 +76,8 @@ pub struct Config {
     pub max_pending_acks: usize,
     /// The time a client has to acknowledge an event that was sent without a time-out of its own. Default 60 s.
     pub ack_timeout: Duration,
+    /// The time other servers of a cluster have to answer. Default 5 s.
+    pub cluster_timeout: Duration,
     /// The frames one WebSocket message may be split into, empty ones counted. Default 16,384.
     pub max_fragments: usize,
     /// The packets of one polling response; python-engineio drops the connection past 16. Default 16.
@@ -96,6 +104,8 @@ impl Default for Config {
             max_event_args: 1_000,
             max_namespaces: 64,
             max_namespace_bytes: 256,
+            max_dynamic_namespaces: 10_000,
+            cleanup_empty_child_namespaces: false,
             max_rooms: 1_024,
             max_room_bytes: 256,
             max_queued_bytes: 1 << 20,
@@ -104,6 +114,7 @@ impl Default for Config {
             max_waiting_bytes: 1 << 20,
             max_pending_acks: 1_024,
             ack_timeout: Duration::from_secs(60),
+            cluster_timeout: Duration::from_secs(5),
             max_fragments: 16_384,
             max_packets_per_poll: 16,
         }

@@ -53,8 +53,9 @@ pub mod socketio;
 
 pub use config::{Config, ConfigError};
 pub use hub::{
-    Ack, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventName, Namespace,
-    Payload, Room, Sent, Server, Socket,
+    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventName,
+    Namespace, NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms,
+    Sent, Server, ServerSideEvent, Socket,
 };
 pub use sid::Sid;
 pub use socketio::{AckError, AckReply, Binary};

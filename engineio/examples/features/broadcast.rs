@@ -16,8 +16,8 @@ pub(crate) fn server() -> Made {
     io.on(
         "ask",
         async |socket: Socket, Args((room, question, ms)): Args<(String, String, u64)>, ack: Ack| {
-            let room = socket.namespace().to(room);
-            let asked = room.emit_with_ack("question", &question, Duration::from_millis(ms));
+            let room = socket.namespace().to(room).timeout(Duration::from_millis(ms));
+            let asked = room.emit_with_ack("question", &question);
             let Ok(replies) = asked.await else { return };
             let mut answers: Vec<String> =
                 replies.replies.iter().filter_map(|reply| reply.first().ok()).collect();

@@ -89,6 +89,11 @@ impl MemoryAdapter {
         }
     }
 
+    /// Whether the room is that of a socket's own id, and so exists whoever else is in it.
+    fn is_owned(&self, room: &str) -> bool {
+        Sid::parse(room).is_some_and(|id| self.socket(&id).is_some())
+    }
+
     fn ids_in(&self, rooms: &[Room]) -> HashSet<Sid> {
         let mut ids = HashSet::new();
         for room in rooms {
@@ -117,22 +122,25 @@ impl Adapter for MemoryAdapter {
         }
     }
 
-    fn join(&self, socket: &Socket, room: &Room) {
+    fn join(&self, socket: &Socket, room: &Room) -> bool {
         if let Some(mut members) = self.rooms.get_mut(room) {
             members.insert(socket);
-            return;
+            return false;
         }
-        self.rooms.entry(room.clone()).or_default().insert(socket);
+        let mut members = self.rooms.entry(room.clone()).or_default();
+        members.insert(socket);
+        let is_first = members.list.len() == 1;
+        drop(members);
+        is_first && !self.is_owned(room)
     }
 
-    fn leave(&self, id: &Sid, room: &str) {
-        let Some(mut members) = self.rooms.get_mut(room) else { return };
+    fn leave(&self, id: &Sid, room: &str) -> bool {
+        let Some(mut members) = self.rooms.get_mut(room) else { return false };
         members.remove(id);
         let is_empty = members.list.is_empty();
         drop(members);
-        if is_empty {
-            self.rooms.remove_if(room, |_, members| members.list.is_empty());
-        }
+        let is_gone = is_empty && self.rooms.remove_if(room, |_, members| members.list.is_empty()).is_some();
+        is_gone && !self.is_owned(room)
     }
 
     fn socket(&self, id: &Sid) -> Option<Socket> {

@@ -20,6 +20,12 @@ use crate::socketio::{arguments, with_attachments};
 #[error("{0}")]
 pub struct ArgsError(Cow<'static, str>);
 
+impl ArgsError {
+    pub(crate) fn new(message: impl Into<Cow<'static, str>>) -> Self {
+        Self(message.into())
+    }
+}
+
 impl serde::ser::Error for ArgsError {
     fn custom<T: fmt::Display>(message: T) -> Self {
         Self(message.to_string().into())
@@ -260,31 +266,6 @@ pub(crate) fn read_all<T: DeserializeOwned>(data: &str, attachments: &[Bytes]) -
     Ok(rest.0)
 }
 
-/// The arguments of an event as they came: JSON and the attachments its placeholders name.
-///
-/// Passing them on costs no parsing.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Payload {
-    /// The arguments, separated by commas, without the brackets of an array.
-    json: String,
-    attachments: Vec<Bytes>,
-}
-
-impl Payload {
-    /// Takes the arguments behind the event's name out of an event's array.
-    pub(crate) fn from_event(data: &str, attachments: &[Bytes]) -> Self {
-        Self { json: arguments(data).to_owned(), attachments: attachments.to_vec() }
-    }
-
-    pub(crate) fn json(&self) -> &str {
-        &self.json
-    }
-
-    pub(crate) fn attachments(&self) -> &[Bytes] {
-        &self.attachments
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -335,11 +316,5 @@ mod tests {
         assert_eq!(read_all::<Vec<u8>>(r#"["ev",1,2]"#, &[]).unwrap(), [1, 2]);
         assert!(read_first::<String>(r#"["ev"]"#, &[]).is_err());
         assert!(read_first::<String>(r#"["ev",5]"#, &[]).is_err());
-    }
-
-    #[test]
-    fn a_payload_keeps_its_text() {
-        let payload = Payload::from_event(r#"["ev", {"b":1,"a":1.10}, "x" ]"#, &[]);
-        assert_eq!(payload.json(), r#"{"b":1,"a":1.10}, "x""#);
     }
 }

@@ -17,10 +17,10 @@ use super::{
     guard::{Guarded, Panicked, guarded},
     handshake::Handshake,
     middleware::{ConnectError, Middleware},
+    namespace::{Entry, NamespaceRequest, Namespaces},
     peer::Peer,
     reason::DisconnectReason,
     runtime::BoxFuture,
-    server::Namespaces,
     socket::Socket,
     turn::{self, Turn},
 };
@@ -189,17 +189,41 @@ impl Inner {
             // Not answered by name: the answer would be as long as the name.
             return self.violation(peer, &Fault::TooManyNamespaces);
         }
-        let Some(namespace) = self.namespaces.get(packet.namespace) else {
+        let entry = self.namespaces.enter(packet.namespace);
+        if entry.is_none() && !self.namespaces.has_parents() {
             let error = ConnectError::new("Invalid namespace");
             peer.send(encode::connect_error(peer.revision(), packet.namespace, &error), false);
             return;
-        };
+        }
         let begun = self.state.lock().client.begin(packet.namespace, &self.config);
         if let Err(fault) = begun {
             let error = ConnectError::new(fault.to_string());
             peer.send(encode::connect_error(peer.revision(), packet.namespace, &error), false);
             return self.violation(peer, &fault);
         }
+        if let Some(entry) = entry {
+            return self.enter(peer, entry, &auth(packet));
+        }
+        let auth = auth(packet);
+        let request = NamespaceRequest {
+            name: packet.namespace.into(),
+            auth: (!auth.is_empty()).then(|| auth.into()),
+            handshake: Arc::clone(&self.handshake),
+        };
+        run(peer, Box::pin(Arc::clone(self).admit(Arc::clone(peer), request)));
+    }
+
+    /// Waits for the decision whether there is to be a namespace that does not exist yet.
+    async fn admit(self: Arc<Self>, peer: Arc<Peer>, request: NamespaceRequest) {
+        let entry = self.namespaces.admit(&request, || !self.state.lock().closed).await;
+        match entry {
+            Ok(entry) => self.enter(&peer, entry, request.auth.as_deref().unwrap_or_default()),
+            Err(error) => self.refuse_name(&peer, &request.name, &error),
+        }
+    }
+
+    /// Makes a socket and asks the namespace's middlewares.
+    fn enter(self: &Arc<Self>, peer: &Arc<Peer>, entry: Entry, auth: &str) {
         let connection = Arc::downgrade(self);
         let leave = move |name: &str| {
             if let Some(connection) = connection.upgrade() {
@@ -208,17 +232,12 @@ impl Inner {
             }
         };
         let handshake = Arc::clone(&self.handshake);
-        let middlewares = namespace.middlewares();
-        let auth = auth(packet);
-        let socket = Socket::new(Arc::clone(peer), namespace, handshake, &auth, Box::new(leave));
+        let middlewares = entry.namespace.middlewares();
+        let socket = Socket::new(Arc::clone(peer), entry, handshake, auth, Box::new(leave));
         if middlewares.is_empty() {
             return self.let_in(&socket);
         }
-        let mut asked: BoxFuture<'static, ()> = Box::pin(Arc::clone(self).ask(middlewares, socket));
-        if asked.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
-            let runtime = peer.runtime();
-            runtime.spawn(Box::pin(InTurns { runtime: Arc::clone(runtime), future: asked }));
-        }
+        run(peer, Box::pin(Arc::clone(self).ask(middlewares, socket)));
     }
 
     async fn ask(self: Arc<Self>, middlewares: Vec<Middleware>, socket: Socket) {
@@ -236,14 +255,16 @@ impl Inner {
 
     fn refuse(&self, socket: &Socket, error: &ConnectError) {
         socket.detach();
-        let name = socket.namespace().name();
+        self.refuse_name(socket.peer(), socket.namespace().name(), error);
+    }
+
+    fn refuse_name(&self, peer: &Arc<Peer>, name: &str, error: &ConnectError) {
         let mut state = self.state.lock();
         if state.closed {
             return;
         }
         state.client.refuse(name);
         drop(state);
-        let peer = socket.peer();
         peer.send(encode::connect_error(peer.revision(), name, error), false);
     }
 
@@ -260,6 +281,17 @@ impl Inner {
             state.sockets.push(socket.clone());
         }
         socket.announce();
+        if socket.namespace().is_retired() {
+            socket.disconnect();
+        }
+    }
+}
+
+/// Runs a future to its end; only if it has to wait, a task is made for it.
+fn run(peer: &Arc<Peer>, mut future: BoxFuture<'static, ()>) {
+    if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+        let runtime = Arc::clone(peer.runtime());
+        peer.runtime().spawn(Box::pin(InTurns { runtime, future }));
     }
 }
 

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use serde::Serialize;
 
 use super::{
-    args::{ArgsError, Payload, write_args},
+    args::{ArgsError, write_args},
     encoded::Encoded,
     middleware::ConnectError,
+    payload::Payload,
 };
 use crate::{
     engine::Revision,

@@ -1,10 +1,16 @@
 //! One packet's bytes as they go on the wire, made once and shared by all receivers.
 
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::{
+    str,
+    sync::{Arc, LazyLock, OnceLock},
+};
 
 use bytes::Bytes;
 
-use super::frames::{self, Kind, MAX_HEADER};
+use super::{
+    event::Event,
+    frames::{self, Kind, MAX_HEADER},
+};
 use crate::engine::{Packet, encode_binary, payload::SEPARATOR, v3};
 
 /// A WebSocket close frame without a status code.
@@ -143,6 +149,17 @@ impl Encoded {
         self.0.packets
     }
 
+    /// The Socket.IO event that this packet carries, for another server to encode again; `None` if it carries anything
+    /// else.
+    #[must_use]
+    pub fn event(&self) -> Option<Event> {
+        let mut frames = frames::split(self.frames());
+        let (_, text) = frames.next()?;
+        let array = event_array(str::from_utf8(text).ok()?)?;
+        let attachments = frames.map(|(_, attachment)| Bytes::copy_from_slice(attachment)).collect();
+        Event::from_json(array, attachments).ok()
+    }
+
     /// The packet as a polling payload of protocol 4.
     #[must_use]
     pub fn payload(&self) -> &Bytes {
@@ -186,6 +203,17 @@ impl Encoded {
 
 fn push_binary_frame(bytes: &[u8], out: &mut Vec<u8>) {
     frames::push(Kind::Binary, &[], bytes, out);
+}
+
+/// The JSON array of an Engine.IO message that is a Socket.IO event, as this server writes it.
+fn event_array(message: &str) -> Option<&str> {
+    let packet = message.strip_prefix('4')?;
+    let rest = match packet.strip_prefix('2') {
+        Some(rest) => rest,
+        None => packet.strip_prefix('5')?.split_once('-')?.1,
+    };
+    let rest = if rest.starts_with('/') { rest.split_once(',')?.1 } else { rest };
+    Some(rest.trim_start_matches(|character: char| character.is_ascii_digit()))
 }
 
 fn payload_of(frames: &[u8]) -> Bytes {

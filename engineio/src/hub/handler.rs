@@ -12,8 +12,9 @@ use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    args::{ArgsError, Payload, read_all, read_first},
+    args::{ArgsError, read_all, read_first},
     outbox::Sent,
+    payload::Payload,
     reason::DisconnectReason,
     runtime::BoxFuture,
     socket::Socket,
@@ -262,6 +263,17 @@ impl Listeners {
     pub(crate) fn remove(&mut self, event: &str) {
         if let Some(list) = &mut self.0 {
             Arc::make_mut(list).retain(|entry| entry.origin != Origin::Client || *entry.event != *event);
+        }
+    }
+
+    /// These listeners, and then those.
+    pub(crate) fn followed_by(&self, those: &Self) -> Self {
+        match (&self.0, &those.0) {
+            (_, None) => self.clone(),
+            (None, _) => those.clone(),
+            (Some(these), Some(those)) => {
+                Self(Some(Arc::new(these.iter().chain(those.iter()).cloned().collect())))
+            }
         }
     }
 

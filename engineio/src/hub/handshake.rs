@@ -1,6 +1,6 @@
 //! What is known of a client from the request that opened its session.
 
-use std::{fmt, net::SocketAddr, time::SystemTime};
+use std::{borrow::Cow, fmt, net::SocketAddr, time::SystemTime};
 
 use http::HeaderMap;
 
@@ -45,8 +45,12 @@ impl Handshake {
     /// The value of a query parameter, percent-decoded.
     #[must_use]
     pub fn query(&self, name: &str) -> Option<String> {
-        let query = self.url.split_once('?')?.1;
-        pairs(query).find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+        self.parameters().find(|(known, _)| known == name).map(|(_, value)| value.into_owned())
+    }
+
+    /// All query parameters in their order, percent-decoded.
+    pub fn parameters(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
+        pairs(self.url.split_once('?').map_or("", |(_, query)| query))
     }
 
     /// The first value of a header, if it is text.

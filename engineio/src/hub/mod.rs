@@ -10,6 +10,7 @@ mod connection;
 mod dispatch;
 mod encode;
 mod encoded;
+mod event;
 mod frames;
 mod guard;
 mod handler;
@@ -18,6 +19,7 @@ mod inbox;
 mod middleware;
 mod namespace;
 mod outbox;
+mod payload;
 mod peer;
 mod poll_payload;
 mod queue;
@@ -30,22 +32,30 @@ mod turn;
 mod wakers;
 
 pub use ack_future::AckFuture;
-pub use adapter::{Adapter, Room, Target};
+pub use adapter::{Adapter, Answered, Room, Target, Unanswered};
 pub use application::{Application, Link, Receiver};
-pub use args::{ArgsError, Payload};
-pub use broadcast::{BroadcastOperator, Replies};
+pub use args::ArgsError;
+pub use broadcast::{
+    AckReplies, Answers, BroadcastOperator, Debt, HandshakeDetails, Question, RemoteSocket, Replies, Rooms,
+    SocketDetails,
+};
 pub use encode::EmitError;
 pub use encoded::{CLOSE_FRAME, Coding, Encoded};
+pub use event::Event;
 pub use handler::{Ack, Args, Data, EventName, EventRef, FromEvent, Handler, Outcome};
 pub use handshake::{Handshake, RemoteAddr, Secure};
 pub use middleware::ConnectError;
-pub use namespace::Namespace;
+pub use namespace::{
+    AdapterFactory, Namespace, NamespaceRequest, ParentBroadcast, ParentNamespace, PatternError, RoomEvent,
+    ServerSideEvent, WeakNamespace,
+};
 pub use outbox::{Admission, Outbox, Sent};
+pub use payload::Payload;
 pub use peer::{Peer, Peers, PollAnswer, close_all};
 pub use poll_payload::PollPayload;
 pub use reason::DisconnectReason;
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
-pub use server::{AdapterFactory, Server};
+pub use server::Server;
 pub use socket::{Emission, JoinError, Socket};
 pub use turn::{FLUSH_AT_ONCE, Turn};
 pub use wakers::Waiting;

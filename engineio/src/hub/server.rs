@@ -1,36 +1,21 @@
 //! The Socket.IO server: its namespaces and its life.
 
-use std::{fmt, sync::Arc};
-
-use dashmap::DashMap;
-use serde::Serialize;
+use std::{borrow::Cow, fmt, future::Future, sync::Arc};
 
 use super::{
-    adapter::{Adapter, Room},
     application::{Application, Receiver},
-    broadcast::BroadcastOperator,
+    broadcast::{BroadcastOperator, asking, sending},
     connection::Connection,
-    handler::Handler,
     handshake::Handshake,
-    namespace::Namespace,
-    outbox::Sent,
+    namespace::{
+        AdapterFactory, Hooks, Matcher, Namespace, NamespaceRequest, Namespaces, ParentNamespace, Pattern,
+        PatternError, hooking,
+    },
     peer::{Peer, Peers, close_all},
     reason::DisconnectReason,
     runtime::Runtime,
 };
 use crate::config::Config;
-
-/// The namespaces of a server by name.
-pub(crate) struct Namespaces(DashMap<Box<str>, Namespace>);
-
-impl Namespaces {
-    pub(crate) fn get(&self, name: &str) -> Option<Namespace> {
-        self.0.get(name).map(|entry| entry.clone())
-    }
-}
-
-/// Makes the adapter of a new namespace.
-pub type AdapterFactory = Arc<dyn Fn(&str) -> Arc<dyn Adapter> + Send + Sync>;
 
 /// A Socket.IO server. Clones are cheap and mean the same server.
 #[derive(Clone)]
@@ -39,31 +24,31 @@ pub struct Server(Arc<Inner>);
 struct Inner {
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
+    /// The namespace `/`.
+    root: Namespace,
     namespaces: Arc<Namespaces>,
-    adapter: AdapterFactory,
     peers: Arc<Peers>,
 }
 
 impl fmt::Debug for Server {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Server({} namespaces)", self.0.namespaces.0.len())
+        write!(f, "Server({} namespaces)", self.namespaces().len())
     }
 }
+
+hooking!(Server);
+sending!(Server, BroadcastOperator);
+asking!(Server);
 
 impl Server {
     /// A server in a world of the caller's choice; the namespace `/` exists from the beginning.
     #[must_use]
     pub fn with_runtime(config: Config, runtime: Arc<dyn Runtime>, adapter: AdapterFactory) -> Self {
-        let namespaces = Arc::new(Namespaces(DashMap::new()));
-        let server = Self(Arc::new(Inner {
-            config: Arc::new(config),
-            runtime,
-            namespaces,
-            adapter,
-            peers: Arc::default(),
-        }));
-        server.of("/");
-        server
+        let config = Arc::new(config);
+        let namespaces = Namespaces::new(Arc::clone(&config), Arc::clone(&runtime), adapter);
+        let root = namespaces.of("/");
+        let namespaces = Arc::new(namespaces);
+        Self(Arc::new(Inner { config, runtime, root, namespaces, peers: Arc::default() }))
     }
 
     /// The intervals and limits.
@@ -84,41 +69,115 @@ impl Server {
         &self.0.peers
     }
 
+    fn hooks(&self) -> &Hooks {
+        self.0.root.hooks()
+    }
+
+    fn operator(&self) -> BroadcastOperator {
+        BroadcastOperator::new(self.0.root.clone())
+    }
+
+    // ---- namespaces ----
+
+    /// The namespace of this name, which is made if there is none; a leading `/` may be left out. If the name matches a
+    /// [pattern](Self::of_pattern) or [function](Self::of_matching), it becomes a child of that parent.
+    pub fn of(&self, name: &str) -> Namespace {
+        self.0.namespaces.of(&with_slash(name))
+    }
+
+    /// Namespaces that are made when a client asks for a name that matches, such as `/room-*` or `/tenant/{id}`.
+    ///
+    /// A wildcard stands for one character or more, but not for `/`; each part between slashes may have one. The value
+    /// of one with a name is [`Namespace::param`]. Of several parents, the first that wants a name gets it. Clients
+    /// may have [`Config::max_dynamic_namespaces`] made.
+    ///
+    /// # Errors
+    /// The pattern has two wildcards between the same slashes, or its braces are wrong.
+    ///
+    /// # Examples
+    /// ```
+    /// # fn example(io: engineio::Server) -> Result<(), engineio::hub::PatternError> {
+    /// use engineio::Socket;
+    ///
+    /// let tenants = io.of_pattern("/tenant/{id}")?;
+    /// tenants.on_connection(|socket: Socket| {
+    ///     socket.emit("welcome", &socket.namespace().param("id"));
+    /// });
+    /// tenants.emit("news", "to all tenants");
+    /// # Ok(()) }
+    /// ```
+    pub fn of_pattern(&self, pattern: &str) -> Result<ParentNamespace, PatternError> {
+        let pattern = Pattern::parse(&with_slash(pattern))?;
+        Ok(self.0.namespaces.add_parent(Matcher::Pattern(pattern)))
+    }
+
+    /// Namespaces that are made when a client asks for a name, beginning with `/`, for which the function answers true.
+    pub fn of_matching(&self, predicate: impl Fn(&str) -> bool + Send + Sync + 'static) -> ParentNamespace {
+        self.0.namespaces.add_parent(Matcher::Predicate(Box::new(predicate)))
+    }
+
+    /// Namespaces that are made when a client asks for them and the function, which may take its time, answers true.
+    ///
+    /// # Examples
+    /// ```
+    /// # async fn is_known(_: &str) -> bool { true }
+    /// # fn example(io: engineio::Server) {
+    /// let projects = io.of_deciding(async |asked| {
+    ///     asked.name().starts_with("/project-") && is_known(asked.name()).await
+    /// });
+    /// # }
+    /// ```
+    pub fn of_deciding<F, Fut>(&self, decide: F) -> ParentNamespace
+    where
+        F: Fn(NamespaceRequest) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = bool> + Send + 'static,
+    {
+        self.0.namespaces.add_parent(Matcher::decision(decide))
+    }
+
+    /// The namespace of this name, if there is one.
+    #[must_use]
+    pub fn namespace(&self, name: &str) -> Option<Namespace> {
+        self.0.namespaces.get(&with_slash(name))
+    }
+
+    /// All namespaces there are, in no particular order.
+    #[must_use]
+    pub fn namespaces(&self) -> Vec<Namespace> {
+        self.0.namespaces.list()
+    }
+
+    /// Calls `observer` for each namespace that is made from now on, by [`of`](Self::of) or for a client.
+    pub fn on_new_namespace(&self, observer: impl Fn(Namespace) + Send + Sync + 'static) {
+        self.0.namespaces.observe(Arc::new(observer));
+    }
+
+    /// Gives a namespace up: its sockets are disconnected, and clients that ask for it are told that it does not exist.
+    /// Answers whether there was one; `/` cannot be given up.
+    pub fn remove_namespace(&self, name: &str) -> bool {
+        self.0.namespaces.remove(&with_slash(name))
+    }
+
+    // ---- the end ----
+
     /// Closes all sessions: sockets leave with "server shutting down", and the official clients come back as soon as
     /// there is a server again. New sessions can be opened afterwards; who wants none stops listening first.
     pub fn close(&self) {
         close_all(self, self.peers());
     }
 
-    /// The namespace of this name, which is made if there is none; a leading `/` may be left out.
-    pub fn of(&self, name: &str) -> Namespace {
-        let name = if name.starts_with('/') { name.to_owned() } else { format!("/{name}") };
-        let make = || {
-            let (runtime, config) = (Arc::clone(&self.0.runtime), Arc::clone(&self.0.config));
-            Namespace::new(&name, (self.0.adapter)(&name), runtime, config)
-        };
-        self.0.namespaces.0.entry(name.as_str().into()).or_insert_with(make).clone()
+    /// Closes all sessions as [`close`](Self::close) does, and then the adapters, which leave their cluster.
+    pub async fn shut_down(&self) {
+        self.close();
+        for namespace in self.namespaces() {
+            namespace.adapter().close().await;
+        }
     }
+}
 
-    /// Calls `handler` for each client that joins the namespace `/`.
-    pub fn on_connection<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.of("/").on_connection(handler);
-    }
-
-    /// Calls `handler` for an event from any client of the namespace `/`.
-    pub fn on<Marker: 'static>(&self, event: &str, handler: impl Handler<Marker>) {
-        self.of("/").on(event, handler);
-    }
-
-    /// Sends an event to every socket of the namespace `/`.
-    pub fn emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Sent {
-        self.of("/").emit(event, args)
-    }
-
-    /// A broadcast to a room of the namespace `/`.
-    pub fn to(&self, room: impl Into<Room>) -> BroadcastOperator {
-        self.of("/").to(room)
-    }
+/// A namespace's name as it stands in packets.
+fn with_slash(name: &str) -> Cow<'_, str> {
+    if name.starts_with('/') { Cow::Borrowed(name) } else { Cow::Owned(format!("/{name}")) }
 }
 
 impl Application for Server {
@@ -128,8 +187,7 @@ impl Application for Server {
     }
 
     fn closing(&self) {
-        let namespaces: Vec<_> = self.0.namespaces.0.iter().map(|entry| entry.value().clone()).collect();
-        for socket in namespaces.iter().flat_map(Namespace::sockets) {
+        for socket in self.namespaces().iter().flat_map(Namespace::sockets) {
             socket.gone(DisconnectReason::ServerShuttingDown);
         }
     }

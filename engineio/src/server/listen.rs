@@ -86,8 +86,11 @@ impl Server {
         }
         drop(listener);
         stopping.send_replace(true);
-        self.close();
-        let _ = tokio::time::timeout(STOP_TIMEOUT, stopping.closed()).await;
+        let end = async {
+            self.shut_down().await;
+            stopping.closed().await;
+        };
+        let _ = tokio::time::timeout(STOP_TIMEOUT, end).await;
         Ok(())
     }
 

@@ -202,12 +202,12 @@ impl Adapter for Eager {
         self.0.remove(id, rooms);
     }
 
-    fn join(&self, socket: &Socket, room: &Room) {
-        self.0.join(socket, room);
+    fn join(&self, socket: &Socket, room: &Room) -> bool {
+        self.0.join(socket, room)
     }
 
-    fn leave(&self, id: &Sid, room: &str) {
-        self.0.leave(id, room);
+    fn leave(&self, id: &Sid, room: &str) -> bool {
+        self.0.leave(id, room)
     }
 
     fn socket(&self, id: &Sid) -> Option<Socket> {

@@ -219,7 +219,7 @@ fn every_way_to_leave_has_its_reason() {
 fn events_in_flight_at_the_servers_disconnect_are_dropped_without_closing() {
     let world = World::new();
     let client = world.connected();
-    world.io.of("/").disconnect_sockets();
+    world.io.of("/").disconnect_sockets(false);
     client.send(r#"2["late"]"#);
     assert_eq!(client.received(), ["41"]);
     assert!(!client.is_closed());

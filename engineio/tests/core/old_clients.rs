@@ -219,7 +219,7 @@ fn a_name_like_that_of_another_namespaces_own_room_is_an_ordinary_room() {
 fn a_session_the_server_ends_tells_so_in_its_own_form() {
     let world = World::new();
     let client = world.client_of(Revision::V3);
-    world.io.of("/").disconnect_sockets();
+    world.io.of("/").disconnect_sockets(false);
     client.peer.close();
     client.peer.feed(Input::PollOpened);
     assert_eq!(&client.peer.farewell().bytes[..], b"2:402:411:1");

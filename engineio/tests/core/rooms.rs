@@ -126,7 +126,7 @@ fn an_event_before_a_disconnection_of_everybody_arrives_first() {
     let world = World::new();
     let [(a, _)] = crowd(&world);
     world.io.emit("bye", &());
-    world.io.of("/").disconnect_sockets();
+    world.io.of("/").disconnect_sockets(false);
     assert_eq!(a.received(), [r#"42["bye"]"#, "41"]);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::Socket;
-use crate::hub::{ack_future::AckFuture, args::Payload, encode::Typed, outbox::Sent};
+use crate::hub::{ack_future::AckFuture, encode::Typed, outbox::Sent, payload::Payload};
 
 /// What one event asks of the connection.
 #[derive(Clone, Copy, Debug)]

@@ -1,5 +1,6 @@
 //! One client in one namespace.
 
+mod broadcasting;
 mod emission;
 mod rooms;
 mod sending;
@@ -21,12 +22,11 @@ use serde_json::{Map, Value};
 
 use super::{
     adapter::Room,
-    broadcast::BroadcastOperator,
     encode,
     handler::{Handler, Listeners, Origin},
     handshake::Handshake,
     inbox::Inbox,
-    namespace::Namespace,
+    namespace::{Entry, Namespace, Occupancy},
     peer::Peer,
     reason::DisconnectReason,
 };
@@ -71,6 +71,8 @@ enum Phase {
 
 struct State {
     phase: Phase,
+    /// What keeps a namespace that was made for clients while the socket is in it.
+    occupancy: Option<Occupancy>,
     in_own_room: bool,
     /// Whether the server, and not the client, ended the stay.
     dismissed: bool,
@@ -100,7 +102,7 @@ impl PartialEq for Socket {
 impl Socket {
     pub(crate) fn new(
         peer: Arc<Peer>,
-        namespace: Namespace,
+        entry: Entry,
         handshake: Arc<Handshake>,
         auth: &str,
         leave: LeaveConnection,
@@ -113,11 +115,12 @@ impl Socket {
         Self(Arc::new(Inner {
             id,
             peer,
-            namespace,
+            namespace: entry.namespace,
             handshake,
             auth: (!auth.is_empty()).then(|| auth.into()),
             state: Mutex::new(State {
                 phase: Phase::Connecting,
+                occupancy: entry.occupancy,
                 in_own_room: true,
                 dismissed: false,
                 rooms: Vec::new(),
@@ -249,23 +252,6 @@ impl Socket {
         self.0.listeners.write().add(Origin::Library, "disconnecting", handler);
     }
 
-    // ---- broadcasting ----
-
-    /// A broadcast to everyone in the namespace but this socket.
-    pub fn broadcast(&self) -> BroadcastOperator {
-        BroadcastOperator::new(self.0.namespace.clone()).except(self.0.id.as_str())
-    }
-
-    /// A broadcast to a room, without this socket.
-    pub fn to(&self, room: impl Into<Room>) -> BroadcastOperator {
-        self.broadcast().to(room)
-    }
-
-    /// A broadcast to everyone but this socket and a room.
-    pub fn except(&self, room: impl Into<Room>) -> BroadcastOperator {
-        self.broadcast().except(room)
-    }
-
     // ---- the end ----
 
     /// Ends the client's stay in this namespace; the client sees "io server disconnect".
@@ -303,25 +289,27 @@ impl Socket {
         state.phase = Phase::Connected;
         let peer = &self.0.peer;
         peer.send(encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id), false);
-        self.0.namespace.adapter().insert(self);
-        for room in &state.rooms {
-            self.0.namespace.adapter().join(self, room);
-        }
+        let joined = self.enter_rooms(&state);
+        drop(state);
+        self.tell_of_rooms(&joined);
         true
     }
 
     /// The socket has left: out of all tables, pending answers fail. Answers whether it had been let in.
     pub(crate) fn detach(&self) -> bool {
-        let (was_connected, rooms) = {
+        let (was_connected, in_own_room, rooms, occupancy) = {
             let mut state = self.0.state.lock();
             let was = std::mem::replace(&mut state.phase, Phase::Gone);
             self.0.gone.store(true, Ordering::Release);
             if was == Phase::Gone {
                 return false;
             }
-            (was == Phase::Connected, state.rooms.clone())
+            (was == Phase::Connected, state.in_own_room, state.rooms.clone(), state.occupancy.take())
         };
-        self.0.namespace.adapter().remove(&self.0.id, &rooms);
+        if was_connected {
+            self.leave_rooms(&rooms, in_own_room);
+        }
+        drop(occupancy);
         let unanswered = self.0.acks.lock().take();
         for sink in unanswered.into_iter().flat_map(|mut table| table.acks.take_all()) {
             sink(Err(AckError::Disconnected));

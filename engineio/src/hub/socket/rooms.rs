@@ -1,7 +1,7 @@
 //! The rooms a socket is in.
 
-use super::{Phase, Socket};
-use crate::hub::adapter::Room;
+use super::{Phase, Socket, State};
+use crate::hub::{adapter::Room, broadcast::Rooms, namespace::RoomObservers};
 
 /// Why a socket cannot join a room.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -18,23 +18,33 @@ pub enum JoinError {
 }
 
 impl Socket {
-    /// Joins a room; joining twice is joining once.
+    /// Joins a room or several; joining twice is joining once.
     ///
     /// # Errors
-    /// The socket has left its namespace, or a limit is reached.
-    pub fn join(&self, room: impl Into<Room>) -> Result<(), JoinError> {
-        let room = room.into();
+    /// The socket has left its namespace, or a limit is reached; rooms before the one that failed have been joined.
+    pub fn join(&self, rooms: impl Rooms) -> Result<(), JoinError> {
+        rooms.into_rooms().try_for_each(|room| self.join_room(room))
+    }
+
+    fn join_room(&self, room: Room) -> Result<(), JoinError> {
         let config = self.0.peer.config();
         if room.len() > config.max_room_bytes {
             return Err(JoinError::NameTooLong(config.max_room_bytes));
         }
         // The lock is kept while the adapter is told, so that a disconnection in between cannot be missed.
         let mut state = self.0.state.lock();
-        if state.phase == Phase::Gone {
-            return Err(JoinError::Disconnected);
-        }
+        // A client that has not been let in gets no broadcasts yet.
+        let is_connected = match state.phase {
+            Phase::Connecting => false,
+            Phase::Connected => true,
+            Phase::Gone => return Err(JoinError::Disconnected),
+        };
         if self.owns(&room) {
-            state.in_own_room = true;
+            let was_in = std::mem::replace(&mut state.in_own_room, true);
+            drop(state);
+            if is_connected && !was_in {
+                self.observers().joined(&room, &self.0.id, true);
+            }
             return Ok(());
         }
         if state.rooms.contains(&room) {
@@ -43,24 +53,77 @@ impl Socket {
         if state.rooms.len() >= config.max_rooms {
             return Err(JoinError::TooManyRooms(config.max_rooms));
         }
-        // A client that has not been let in gets no broadcasts yet.
-        if state.phase == Phase::Connected {
-            self.0.namespace.adapter().join(self, &room);
+        state.rooms.push(Room::clone(&room));
+        if is_connected {
+            let is_new = self.0.namespace.adapter().join(self, &room);
+            drop(state);
+            self.observers().joined(&room, &self.0.id, is_new);
         }
-        state.rooms.push(room);
         Ok(())
     }
 
     /// Leaves a room; leaving one it is not in does nothing.
     pub fn leave(&self, room: &str) {
         let mut state = self.0.state.lock();
+        let is_connected = state.phase == Phase::Connected;
         if self.owns(room) {
-            state.in_own_room = false;
+            let was_in = std::mem::replace(&mut state.in_own_room, false);
+            drop(state);
+            if is_connected && was_in && !self.observers().is_empty() {
+                self.observers().left(&room.into(), &self.0.id, true);
+            }
+            return;
         }
-        if let Some(at) = state.rooms.iter().position(|known| **known == *room) {
-            state.rooms.swap_remove(at);
-            self.0.namespace.adapter().leave(&self.0.id, room);
+        let Some(at) = state.rooms.iter().position(|known| **known == *room) else { return };
+        let room = state.rooms.swap_remove(at);
+        if is_connected {
+            let is_gone = self.0.namespace.adapter().leave(&self.0.id, &room);
+            drop(state);
+            self.observers().left(&room, &self.0.id, is_gone);
         }
+    }
+
+    /// Puts a socket that is let in now into the namespace's table, with the rooms that middlewares had it join. What is
+    /// answered is to be told to observers once no lock is held.
+    pub(super) fn enter_rooms(&self, state: &State) -> Vec<(Room, bool)> {
+        let adapter = self.0.namespace.adapter();
+        adapter.insert(self);
+        if self.observers().is_empty() {
+            for room in &state.rooms {
+                adapter.join(self, room);
+            }
+            return Vec::new();
+        }
+        let own = state.in_own_room.then(|| (Room::from(self.0.id.as_str()), true));
+        let joined = state.rooms.iter().map(|room| (Room::clone(room), adapter.join(self, room)));
+        own.into_iter().chain(joined).collect()
+    }
+
+    /// Tells observers of what [`enter_rooms`](Self::enter_rooms) has done.
+    pub(super) fn tell_of_rooms(&self, joined: &[(Room, bool)]) {
+        for (room, is_new) in joined {
+            self.observers().joined(room, &self.0.id, *is_new);
+        }
+    }
+
+    /// Takes a socket that has left out of the namespace's table.
+    pub(super) fn leave_rooms(&self, rooms: &[Room], in_own_room: bool) {
+        let adapter = self.0.namespace.adapter();
+        if self.observers().is_empty() {
+            return adapter.remove(&self.0.id, rooms);
+        }
+        adapter.remove(&self.0.id, &[]);
+        for room in rooms {
+            let is_gone = adapter.leave(&self.0.id, room);
+            self.observers().left(room, &self.0.id, is_gone);
+        }
+        if in_own_room {
+            self.observers().left(&self.0.id.as_str().into(), &self.0.id, true);
+        }
+    }
+
+    fn observers(&self) -> &RoomObservers {
+        self.0.namespace.observers()
     }
 
     /// The rooms the socket is in, its own included.

@@ -12,10 +12,11 @@ use crate::{
     config::after,
     hub::{
         ack_future::{AckFuture, Debtor},
-        args::Payload,
+        broadcast::{Answers, Debt, Question},
         encode::{self, Typed, WriteArgs},
         encoded::Encoded,
         outbox::Sent,
+        payload::Payload,
         runtime::Timed,
     },
     socketio::{AckError, AckId, AckReply, AckSink},
@@ -92,8 +93,34 @@ impl Socket {
         }
     }
 
-    /// Notes that the client owes an answer.
+    /// Notes that the client owes an answer, which a future awaits.
     pub(crate) fn expect_ack(&self, id: AckId, deadline: Instant) -> Result<AckFuture, AckError> {
+        let (future, sink) = AckFuture::pair(self.debtor(), id);
+        self.owe(id, deadline, sink)?;
+        Ok(future)
+    }
+
+    /// Asks a question that goes to many sockets.
+    pub(crate) fn put(&self, question: &Question, answers: &Arc<dyn Answers>) {
+        let told = Arc::clone(answers);
+        let sink: AckSink = Box::new(move |answer| match answer {
+            Ok(reply) => told.answered(reply),
+            Err(_) => told.missed(),
+        });
+        if self.owe(question.id, question.deadline, sink).is_err() {
+            return answers.missed();
+        }
+        answers.owed(Debt::new(self.debtor(), question.id));
+        self.0.peer.send(question.packet.clone(), question.volatile);
+    }
+
+    fn debtor(&self) -> Weak<dyn Debtor> {
+        let debtor: Arc<dyn Debtor> = Arc::<Inner>::clone(&self.0);
+        Arc::downgrade(&debtor)
+    }
+
+    /// Notes that the client owes an answer, of which `sink` is told.
+    fn owe(&self, id: AckId, deadline: Instant, sink: AckSink) -> Result<(), AckError> {
         let mut table = self.0.acks.lock();
         if self.0.state.lock().phase == Phase::Gone {
             return Err(AckError::Disconnected);
@@ -102,11 +129,9 @@ impl Socket {
         if table.acks.len() >= self.0.peer.config().max_pending_acks {
             return Err(AckError::Full);
         }
-        let debtor: Arc<dyn Debtor> = Arc::<Inner>::clone(&self.0);
-        let (future, sink) = AckFuture::pair(Arc::downgrade(&debtor), id);
         table.acks.insert(id, deadline, sink);
         self.arm_acks(table, deadline);
-        Ok(future)
+        Ok(())
     }
 
     fn arm_acks(&self, table: &mut AckTable, deadline: Instant) {
