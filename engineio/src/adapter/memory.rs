@@ -80,8 +80,7 @@ impl std::fmt::Debug for MemoryAdapter {
 impl MemoryAdapter {
     /// Calls `visit` for each member of a room, the socket whose own room it is included.
     fn for_each_in(&self, room: &str, visit: &mut dyn FnMut(&Socket)) {
-        let owner = owner(room).and_then(|id| self.socket(&id));
-        if let Some(owner) = owner.filter(|owner| owner.owns(room) && owner.is_in_own_room()) {
+        if let Some(owner) = self.owner(room).filter(Socket::is_in_own_room) {
             visit(&owner);
         }
         if let Some(members) = self.rooms.get(room) {
@@ -89,9 +88,9 @@ impl MemoryAdapter {
         }
     }
 
-    /// Whether the room is that of a socket's own id, and so exists whoever else is in it.
-    fn is_owned(&self, room: &str) -> bool {
-        Sid::parse(room).is_some_and(|id| self.socket(&id).is_some())
+    /// The socket whose own room it is; such a room exists whoever else is in it.
+    fn owner(&self, room: &str) -> Option<Socket> {
+        self.socket(&owner(room)?).filter(|owner| owner.owns(room))
     }
 
     fn ids_in(&self, rooms: &[Room]) -> HashSet<Sid> {
@@ -131,7 +130,7 @@ impl Adapter for MemoryAdapter {
         members.insert(socket);
         let is_first = members.list.len() == 1;
         drop(members);
-        is_first && !self.is_owned(room)
+        is_first && self.owner(room).is_none()
     }
 
     fn leave(&self, id: &Sid, room: &str) -> bool {
@@ -140,7 +139,7 @@ impl Adapter for MemoryAdapter {
         let is_empty = members.list.is_empty();
         drop(members);
         let is_gone = is_empty && self.rooms.remove_if(room, |_, members| members.list.is_empty()).is_some();
-        is_gone && !self.is_owned(room)
+        is_gone && self.owner(room).is_none()
     }
 
     fn socket(&self, id: &Sid) -> Option<Socket> {

@@ -10,6 +10,8 @@ mod connecting;
 mod emitting;
 mod layers;
 mod listeners;
+mod namespaces;
 mod old_clients;
 mod rooms;
+mod rooms_watched;
 mod support;

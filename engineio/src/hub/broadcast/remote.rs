@@ -90,7 +90,7 @@ impl SocketDetails {
     #[must_use]
     pub fn of(socket: &Socket) -> Self {
         Self {
-            id: socket.id().as_str().into(),
+            id: socket.client_id().into(),
             handshake: HandshakeDetails::of(socket),
             rooms: socket.rooms().iter().map(|room| (**room).into()).collect(),
             data: socket.data(),

@@ -43,7 +43,7 @@ impl Socket {
             let was_in = std::mem::replace(&mut state.in_own_room, true);
             drop(state);
             if is_connected && !was_in {
-                self.observers().joined(&room, &self.0.id, true);
+                self.observers().joined(&self.own_room(), &self.0.id, true);
             }
             return Ok(());
         }
@@ -70,7 +70,7 @@ impl Socket {
             let was_in = std::mem::replace(&mut state.in_own_room, false);
             drop(state);
             if is_connected && was_in && !self.observers().is_empty() {
-                self.observers().left(&room.into(), &self.0.id, true);
+                self.observers().left(&self.own_room(), &self.0.id, true);
             }
             return;
         }
@@ -94,7 +94,7 @@ impl Socket {
             }
             return Vec::new();
         }
-        let own = state.in_own_room.then(|| (Room::from(self.0.id.as_str()), true));
+        let own = state.in_own_room.then(|| (self.own_room(), true));
         let joined = state.rooms.iter().map(|room| (Room::clone(room), adapter.join(self, room)));
         own.into_iter().chain(joined).collect()
     }
@@ -118,8 +118,12 @@ impl Socket {
             self.observers().left(room, &self.0.id, is_gone);
         }
         if in_own_room {
-            self.observers().left(&self.0.id.as_str().into(), &self.0.id, true);
+            self.observers().left(&self.own_room(), &self.0.id, true);
         }
+    }
+
+    fn own_room(&self) -> Room {
+        Room::from(self.client_id())
     }
 
     fn observers(&self) -> &RoomObservers {
@@ -130,7 +134,7 @@ impl Socket {
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         let state = self.0.state.lock();
-        let own = state.in_own_room.then(|| Room::from(self.client_id()));
+        let own = state.in_own_room.then(|| self.own_room());
         own.into_iter().chain(state.rooms.iter().cloned()).collect()
     }
 
