@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use engineio::{
     Config,
-    engine::{Action, CloseReason, Input, Packet, PacketError, Session, Transport, handshake, payload},
+    engine::{
+        Action, CloseReason, Input, Packet, PacketError, Revision, Session, Transport, handshake, payload, v3,
+    },
 };
 
 use crate::script::Script;
@@ -46,6 +48,43 @@ pub fn engine_payload(data: &[u8]) {
     }
 }
 
+/// A payload of protocol 3 has the packets that a slower reader finds, and writes as it was read, as text and as bytes.
+pub fn engine_v3_payload(data: &[u8]) {
+    let Some((&kind, body)) = data.split_first() else { return };
+    let packets = if kind & 1 == 0 {
+        let Ok(text) = std::str::from_utf8(body) else { return };
+        let packets: Result<Vec<_>, _> = v3::payload::decode_text(text).collect();
+        assert_eq!(packets.as_ref().ok().map(Vec::len), count_v3_packets(text), "{text:?}");
+        packets
+    } else {
+        v3::payload::decode_binary(body).collect()
+    };
+    let Ok(packets) = packets else { return };
+    let written = String::from_utf8(v3::payload::encode_text(&packets)).expect("it is text");
+    let again: Result<Vec<_>, _> = v3::payload::decode_text(&written).collect();
+    assert_eq!(again.as_ref(), Ok(&packets), "{body:?} was written as {written:?}");
+    let written = v3::payload::encode_binary(&packets);
+    let again: Result<Vec<_>, _> = v3::payload::decode_binary(&written).collect();
+    assert_eq!(again.as_ref(), Ok(&packets), "{body:?} was written as {written:?}");
+}
+
+/// How many packets JavaScript would find, whose texts are UTF-16; `None` if one of them is none.
+fn count_v3_packets(text: &str) -> Option<usize> {
+    let units: Vec<u16> = text.encode_utf16().collect();
+    let (mut rest, mut count) = (&units[..], 0);
+    while count == 0 || !rest.is_empty() {
+        let colon = rest.iter().position(|&unit| unit == u16::from(b':'))?;
+        let digits = String::from_utf16(&rest[..colon]).ok()?;
+        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
+        let length: usize = is_number.then_some(digits)?.parse().ok()?;
+        let packet = String::from_utf16(rest[colon + 1..].get(..length)?).ok()?;
+        v3::decode_text(&packet).ok()?;
+        rest = &rest[colon + 1 + length..];
+        count += 1;
+    }
+    Some(count)
+}
+
 /// A query has the pairs that the library for form encoding finds.
 pub fn query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
@@ -55,6 +94,7 @@ pub fn query(data: &[u8]) {
     let first = |name: &str| theirs.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let query = handshake::Query::parse(text);
     assert_eq!((query.version, query.transport, query.sid), (first("EIO"), first("transport"), first("sid")));
+    assert_eq!(query.b64, first("b64"));
 }
 
 /// Any order of events leaves a session that ends once, delivers nothing afterwards, and asks for no visit in the past
@@ -64,8 +104,11 @@ pub fn session(data: &[u8]) {
     let config = Config::default();
     #[expect(clippy::disallowed_methods, reason = "a start for a clock that the script moves")]
     let mut now = Instant::now();
-    let transport = if script.below(2) == 0 { Transport::Polling } else { Transport::Websocket };
-    let mut session = Session::new(transport, &config, now);
+    // One byte for both, so that scripts from before there were two revisions mean what they meant.
+    let start = script.below(4);
+    let transport = if start & 1 == 0 { Transport::Polling } else { Transport::Websocket };
+    let revision = if start & 2 == 0 { Revision::V4 } else { Revision::V3 };
+    let mut session = Session::with_revision(revision, transport, &config, now);
     let (mut closes, mut was_closed) = (0, false);
     while let Some(choice) = script.byte() {
         let text = script.text();

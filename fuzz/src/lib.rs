@@ -14,7 +14,7 @@ mod script;
 mod service;
 mod socketio;
 
-pub use engine::{engine_packet, engine_payload, query, session};
+pub use engine::{engine_packet, engine_payload, engine_v3_payload, query, session};
 pub use pipes::pipes;
 pub use replay::{TARGETS, Target, replay};
 pub use rooms::rooms;

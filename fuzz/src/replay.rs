@@ -6,9 +6,10 @@ use std::{fs, path::Path};
 pub type Target = fn(&[u8]);
 
 /// All targets by their names.
-pub const TARGETS: [(&str, Target); 12] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("engine_packet", crate::engine_packet),
     ("engine_payload", crate::engine_payload),
+    ("engine_v3_payload", crate::engine_v3_payload),
     ("query", crate::query),
     ("session", crate::session),
     ("socketio_packet", crate::socketio_packet),

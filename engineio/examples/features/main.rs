@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout, reason = "tests wait for this program's line on standard output")]
 
 mod broadcast;
+mod clients;
 mod http;
 
 use engineio::{
@@ -19,7 +20,8 @@ type Made = Result<(Server, Options), ConfigError>;
 type Feature = (&'static str, fn() -> Made);
 
 /// The features by name.
-const FEATURES: &[Feature] = &[("broadcast", broadcast::server), ("http", http::server)];
+const FEATURES: &[Feature] =
+    &[("broadcast", broadcast::server), ("clients", clients::server), ("http", http::server)];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,6 +1,6 @@
 // The official client, with what every test wants: no shared connection, quick reconnection, cleaned up at the end.
 
-import { io } from "socket.io-client";
+import { io as newest } from "socket.io-client";
 import { once } from "./wait.mjs";
 
 const opened = new Set();
@@ -12,8 +12,8 @@ export const TRANSPORTS = {
   upgrade: ["polling", "websocket"],
 };
 
-/** Creates a socket that is not shared with other tests. */
-export function client(url, options = {}) {
+/** Creates a socket that is not shared with other tests; `io` is that of another version of the client. */
+export function client(url, { io = newest, ...options } = {}) {
   const socket = io(url, {
     forceNew: true,
     reconnectionDelay: 20,
@@ -43,7 +43,7 @@ export function disconnectAll() {
   for (const socket of opened) {
     socket.disconnect();
     // A socket whose connection attempt is still under way keeps its manager trying.
-    socket.io._close();
+    socket.io[socket.io._close ? "_close" : "close"]();
   }
   opened.clear();
 }
