@@ -6,6 +6,7 @@ use std::{
     io,
     net::SocketAddr,
     pin::pin,
+    sync::Arc,
     time::Duration,
 };
 
@@ -17,13 +18,14 @@ use hyper::{
     service::{Service as HyperService, service_fn},
 };
 use hyper_util::rt::{TokioIo, TokioTimer};
+use socket2::SockRef;
 use tokio::{
     net::{TcpListener, TcpStream},
-    sync::watch,
+    sync::{oneshot, watch},
 };
 
 use super::{http_stream::HttpStream, options::Options, service::Service, websocket::is_upgrade};
-use crate::hub::{RemoteAddr, Server};
+use crate::hub::{RemoteAddr, Runtime, Server};
 
 /// The time a client has to send a complete request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -77,41 +79,66 @@ impl Server {
     ) -> Result<(), ListenError> {
         let fail = |error| ListenError { address: address.to_owned(), error };
         let listener = TcpListener::bind(address).await.map_err(fail)?;
-        // Each connection keeps a receiver: they hear of the end by it, and it tells that they are still there.
-        let (stopping, _) = watch::channel(false);
+        // Connections inherit it. Small packets are all there is, and each is written whole.
+        let _ = SockRef::from(&listener).set_tcp_nodelay(true);
+        // Each connection keeps a receiver: they hear of the end by it, also if this future is dropped, and it tells
+        // that they are still there.
+        let (stop_all, stopping) = watch::channel(false);
+        let (ended, accepting) = oneshot::channel();
         let service = self.service_with(options);
-        tokio::select! {
-            () = self.accept(&listener, &service, &stopping) => {}
-            () = stop => {}
-        }
-        drop(listener);
-        stopping.send_replace(true);
+        // A task of its own, as the future that a program waits for in `main` does not run where connections do: each
+        // would be handed over from thread to thread.
+        self.runtime().spawn(Box::pin(accept(
+            listener,
+            service,
+            Arc::clone(self.runtime()),
+            stopping,
+            ended,
+        )));
+        stop.await;
+        stop_all.send_replace(true);
+        let _ = accepting.await;
         let end = async {
             self.shut_down().await;
-            stopping.closed().await;
+            stop_all.closed().await;
         };
         let _ = tokio::time::timeout(STOP_TIMEOUT, end).await;
         Ok(())
     }
+}
 
-    async fn accept(&self, listener: &TcpListener, service: &Service, stopping: &watch::Sender<bool>) {
-        loop {
-            // A connection that is gone before it was accepted, or too many open files, passes.
-            match listener.accept().await {
-                Ok((stream, remote)) => {
-                    let (service, mut stopping) = (service.clone(), stopping.subscribe());
-                    self.runtime().spawn(Box::pin(async move {
-                        let stop = async { drop(stopping.wait_for(|&stopping| stopping).await) };
-                        serve_connection_until(stream, remote, service, stop).await;
-                    }));
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "a connection was not accepted");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
-                }
+/// Accepts connections until the server stops; `_ended` is dropped when the port is free again.
+async fn accept(
+    listener: TcpListener,
+    service: Service,
+    runtime: Arc<dyn Runtime>,
+    mut stopping: watch::Receiver<bool>,
+    _ended: oneshot::Sender<()>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stopped(&mut stopping) => return,
+        };
+        // A connection that is gone before it was accepted, or too many open files, passes.
+        match accepted {
+            Ok((stream, remote)) => {
+                let (service, mut stopping) = (service.clone(), stopping.clone());
+                runtime.spawn(Box::pin(async move {
+                    serve(stream, remote, service, stopped(&mut stopping)).await;
+                }));
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a connection was not accepted");
+                tokio::time::sleep(Duration::from_millis(50)).await;
             }
         }
     }
+}
+
+/// Waits until the server stops, or nobody is left who could stop it.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|&stopping| stopping).await;
 }
 
 /// Serves HTTP/1.1 on a connection with bounded heads and the client's address in each request.
@@ -133,8 +160,15 @@ pub async fn serve_connection_until<S, B>(
     S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
-    // Small packets are all there is, and each is written whole.
     let _ = stream.set_nodelay(true);
+    serve(stream, remote, service, stop).await;
+}
+
+async fn serve<S, B>(stream: TcpStream, remote: SocketAddr, service: S, stop: impl Future<Output = ()>)
+where
+    S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
+{
     let stream = HttpStream::new(stream);
     let hold_back = stream.hold_back();
     let service = service_fn(|mut request: Request<Incoming>| {
