@@ -1,6 +1,10 @@
 //! Every limit and interval, with its unit and default.
 
+mod recovery;
+
 use std::time::{Duration, Instant};
+
+pub use recovery::Recovery;
 
 /// The intervals and limits of a server.
 ///
@@ -82,6 +86,9 @@ pub struct Config {
     pub max_fragments: usize,
     /// The packets of one polling response; python-engineio drops the connection past 16. Default 16.
     pub max_packets_per_poll: usize,
+    /// What is kept for clients whose connection is lost, so that they come back to their id, their rooms and the
+    /// events they missed. Default `None`: nothing is kept, and nothing is paid for it.
+    pub connection_state_recovery: Option<Recovery>,
 }
 
 impl Default for Config {
@@ -117,6 +124,7 @@ impl Default for Config {
             cluster_timeout: Duration::from_secs(5),
             max_fragments: 16_384,
             max_packets_per_poll: 16,
+            connection_state_recovery: None,
         }
     }
 }
@@ -138,6 +146,8 @@ impl Config {
     /// # Errors
     /// Names the first setting that does not, and what it must be.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        let away =
+            self.connection_state_recovery.as_ref().map(|recovery| recovery.max_disconnection_duration);
         let rules = [
             (self.polling || self.websocket, "websocket", "on when polling is off"),
             (!self.ping_interval.is_zero(), "ping_interval", "longer than zero"),
@@ -150,6 +160,7 @@ impl Config {
             (self.max_waiting_bytes > 0, "max_waiting_bytes", "at least 1"),
             (self.max_packets_per_poll > 0, "max_packets_per_poll", "at least 1"),
             ((1..=MAX_JSON_DEPTH).contains(&self.max_json_depth), "max_json_depth", "1 to 128"),
+            (away != Some(Duration::ZERO), "max_disconnection_duration", "longer than zero"),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {
             Some((_, setting, wanted)) => Err(ConfigError { setting, wanted }),

@@ -51,7 +51,7 @@ pub mod server;
 mod sid;
 pub mod socketio;
 
-pub use config::{Config, ConfigError};
+pub use config::{Config, ConfigError, Recovery};
 pub use hub::{
     Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventName,
     Namespace, NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms,

@@ -158,6 +158,9 @@ pub struct Session {
     transport: Transport,
     upgrade: Upgrade,
     heartbeat: Heartbeat,
+    /// When the ping was sent that is not answered yet, and when the last one that is.
+    pinged: Option<Instant>,
+    confirmed: Option<Instant>,
     polling: bool,
     posting: bool,
 }
@@ -177,6 +180,8 @@ impl Session {
             transport,
             upgrade: Upgrade::None,
             heartbeat: Heartbeat::new(revision, config, now),
+            pinged: None,
+            confirmed: None,
             polling: false,
             posting: false,
         }
@@ -210,6 +215,13 @@ impl Session {
     #[must_use]
     pub fn is_polling(&self) -> bool {
         self.polling
+    }
+
+    /// When the last ping was sent that the client has answered. As packets keep their order, the client has got all
+    /// that was sent before.
+    #[must_use]
+    pub fn confirmed(&self) -> Option<Instant> {
+        self.confirmed
     }
 
     /// When [`Input::Tick`] is due; `None` for a closed session.
@@ -285,7 +297,10 @@ impl Session {
         match packet {
             Packet::Message(text) => Action::Deliver(Data::Text(text)),
             Packet::Binary(bytes) => Action::Deliver(Data::Binary(bytes)),
-            Packet::Pong(_) if self.heartbeat.on_pong(config, now) => Action::None,
+            Packet::Pong(_) if self.heartbeat.on_pong(config, now) => {
+                self.confirmed = self.pinged.take().or(self.confirmed);
+                Action::None
+            }
             Packet::Ping(_) if self.heartbeat.on_ping(config, now) => Action::SendPong,
             // The heartbeat goes one way only.
             Packet::Ping(_) | Packet::Pong(_) => self.close(CloseReason::TransportError),
@@ -388,7 +403,10 @@ impl Session {
         }
         match self.heartbeat.tick(config, now) {
             Beat::Nothing => Action::None,
-            Beat::Ping => Action::SendPing,
+            Beat::Ping => {
+                self.pinged = Some(now);
+                Action::SendPing
+            }
             Beat::TimedOut => self.close(CloseReason::PingTimeout),
         }
     }

@@ -20,6 +20,7 @@ use super::{
     namespace::{Entry, NamespaceRequest, Namespaces},
     peer::Peer,
     reason::DisconnectReason,
+    recovery::History,
     runtime::BoxFuture,
     socket::Socket,
     turn::{self, Turn},
@@ -232,8 +233,12 @@ impl Inner {
             }
         };
         let handshake = Arc::clone(&self.handshake);
-        let middlewares = entry.namespace.middlewares();
-        let socket = Socket::new(Arc::clone(peer), entry, handshake, auth, Box::new(leave));
+        let history = entry.namespace.history().filter(|_| peer.revision() == Revision::V4);
+        let session = history.and_then(|history| history.claim(auth, peer));
+        let skips = session.is_some() && history.is_some_and(History::skips_middlewares);
+        let middlewares = if skips { Vec::new() } else { entry.namespace.middlewares() };
+        let socket = Socket::new(Arc::clone(peer), entry, handshake, auth, Box::new(leave), session);
+        socket.hold_session();
         if middlewares.is_empty() {
             return self.let_in(&socket);
         }
@@ -246,7 +251,7 @@ impl Inner {
                 return self.refuse(&socket, &error);
             }
             if self.state.lock().closed {
-                socket.detach();
+                socket.detach(None);
                 return;
             }
         }
@@ -254,7 +259,7 @@ impl Inner {
     }
 
     fn refuse(&self, socket: &Socket, error: &ConnectError) {
-        socket.detach();
+        socket.detach(None);
         self.refuse_name(socket.peer(), socket.namespace().name(), error);
     }
 
@@ -274,7 +279,11 @@ impl Inner {
             // The connection may have been lost while a middleware was waiting.
             if state.closed || !socket.let_in() {
                 drop(state);
-                socket.detach();
+                socket.detach(None);
+                if socket.recovered() {
+                    // It cannot go on where it was after all. It comes again, and begins anew.
+                    socket.peer().lost(CloseReason::TransportClose);
+                }
                 return;
             }
             state.client.accept(socket.namespace().name());

@@ -21,6 +21,7 @@ use crate::socketio::Packet;
 impl Socket {
     /// Takes in an event that came just now: straight from the packet if the listeners are free.
     pub(crate) fn receive(&self, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
+        self.hear();
         if self.0.inbox.claim() {
             let event = EventRef {
                 socket: self,
@@ -61,7 +62,7 @@ impl Socket {
 
     /// The socket has left for `reason`.
     pub(crate) fn gone(&self, reason: DisconnectReason) {
-        if self.detach() {
+        if self.detach(Some(reason)) {
             self.submit(Job::Disconnect(reason));
         }
     }

@@ -79,6 +79,49 @@ impl WriteArgs for Payload {
     }
 }
 
+/// An event or an answer that lacks only its end.
+pub(crate) struct Draft {
+    buffer: Vec<u8>,
+    attachments: Vec<Bytes>,
+    compress: bool,
+}
+
+impl Draft {
+    fn new(buffer: Vec<u8>, attachments: Vec<Bytes>) -> Self {
+        Self { buffer, attachments, compress: true }
+    }
+
+    /// Says whether a transport that compresses should compress the packet.
+    pub(crate) fn with_compression(self, compress: bool) -> Self {
+        Self { compress, ..self }
+    }
+
+    /// The packet with the arguments it has.
+    pub(crate) fn finish(mut self) -> Encoded {
+        self.buffer.push(b']');
+        Encoded::from_buffer(self.buffer, &self.attachments).with_compression(self.compress)
+    }
+
+    /// The packet with an offset as its last argument, which `write` appends.
+    pub(crate) fn finish_with_offset(mut self, write: impl FnOnce(&mut Vec<u8>)) -> Encoded {
+        self.buffer.extend_from_slice(b",\"");
+        write(&mut self.buffer);
+        self.buffer.push(b'"');
+        self.finish()
+    }
+
+    /// The packet of an event that has no offset, for clients that look for one.
+    ///
+    /// They take any string at an event's end for an offset, be it the event's name. Behind a string a `null` is
+    /// added, so that they keep the offset they have.
+    pub(crate) fn finish_without_offset(mut self) -> Encoded {
+        if self.buffer.trim_ascii_end().ends_with(b"\"") {
+            self.buffer.extend_from_slice(b",null");
+        }
+        self.finish()
+    }
+}
+
 /// Encodes an event.
 pub(crate) fn event(
     route: Route<'_>,
@@ -86,15 +129,23 @@ pub(crate) fn event(
     name: &str,
     args: &impl WriteArgs,
 ) -> Result<Encoded, EmitError> {
+    draft(route, id, name, args).map(Draft::finish)
+}
+
+/// Encodes an event up to its end.
+pub(crate) fn draft(
+    route: Route<'_>,
+    id: Option<AckId>,
+    name: &str,
+    args: &impl WriteArgs,
+) -> Result<Draft, EmitError> {
     if is_reserved(name) {
         return Err(EmitError::Reserved(name.to_owned()));
     }
     let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
         out.push(b'[');
         serde_json::to_writer(&mut *out, name)?;
-        args.write(true, out, attachments)?;
-        out.push(b']');
-        Ok(())
+        args.write(true, out, attachments)
     };
     packet(PacketType::Event, PacketType::BinaryEvent, route, id, write)
 }
@@ -103,28 +154,26 @@ pub(crate) fn event(
 pub(crate) fn ack(route: Route<'_>, id: AckId, args: &impl WriteArgs) -> Result<Encoded, EmitError> {
     let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
         out.push(b'[');
-        args.write(false, out, attachments)?;
-        out.push(b']');
-        Ok(())
+        args.write(false, out, attachments)
     };
-    packet(PacketType::Ack, PacketType::BinaryAck, route, Some(id), write)
+    packet(PacketType::Ack, PacketType::BinaryAck, route, Some(id), write).map(Draft::finish)
 }
 
-/// Encodes a packet as `plain`, or as `binary` if its arguments turn out to have attachments.
+/// Begins a packet as `plain`, or as `binary` if its arguments turn out to have attachments.
 fn packet(
     plain: PacketType,
     binary: PacketType,
     Route { namespace, max_attachments }: Route<'_>,
     id: Option<AckId>,
     write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), ArgsError>,
-) -> Result<Encoded, EmitError> {
+) -> Result<Draft, EmitError> {
     let mut attachments = Vec::new();
     let mut out = message();
     encode_head(plain, 0, namespace, id, &mut out);
     let head = out.len();
     write(&mut out, &mut attachments)?;
     if attachments.is_empty() {
-        return Ok(Encoded::from_buffer(out, &[]));
+        return Ok(Draft::new(out, attachments));
     }
     let (count, limit) = (attachments.len(), max_attachments);
     if count > limit {
@@ -133,7 +182,7 @@ fn packet(
     let mut with_count = message();
     encode_head(binary, count, namespace, id, &mut with_count);
     with_count.extend_from_slice(&out[head..]);
-    Ok(Encoded::from_buffer(with_count, &attachments))
+    Ok(Draft::new(with_count, attachments))
 }
 
 /// A buffer that begins an Engine.IO message.
@@ -143,13 +192,18 @@ fn message() -> Vec<u8> {
     out
 }
 
-/// Encodes the packet that lets a client into a namespace; in protocol 4 the client makes up its id itself.
-pub(crate) fn connect(revision: Revision, namespace: &str, id: &Sid) -> Encoded {
+/// Encodes the packet that lets a client into a namespace; `pid` is the secret by which it may come back. In protocol 4
+/// the client makes up its id itself.
+pub(crate) fn connect(revision: Revision, namespace: &str, id: &Sid, pid: Option<&Sid>) -> Encoded {
     let mut out = message();
     encode_head(PacketType::Connect, 0, namespace, None, &mut out);
     if revision == Revision::V4 {
         out.extend_from_slice(br#"{"sid":""#);
         out.extend_from_slice(id.as_str().as_bytes());
+        if let Some(pid) = pid {
+            out.extend_from_slice(br#"","pid":""#);
+            out.extend_from_slice(pid.as_str().as_bytes());
+        }
         out.extend_from_slice(br#""}"#);
     }
     Encoded::from_buffer(out, &[])
@@ -226,7 +280,10 @@ mod tests {
     #[test]
     fn connections_are_answered_with_the_namespace() {
         let id = Sid::from_bytes([0; 15]);
-        assert_eq!(payload(&connect(Revision::V4, "/", &id)), r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#);
+        assert_eq!(payload(&connect(Revision::V4, "/", &id, None)), r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#);
+        let with_pid = r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA","pid":"AQEBAQEBAQEBAQEBAQEB"}"#;
+        let pid = Sid::from_bytes([1; 15]);
+        assert_eq!(payload(&connect(Revision::V4, "/", &id, Some(&pid))), with_pid);
         assert_eq!(payload(&disconnect("/admin")), "41/admin,");
         let error = connect_error(Revision::V4, "/x", &ConnectError::new("Invalid namespace"));
         assert_eq!(payload(&error), r#"44/x,{"message":"Invalid namespace"}"#);
@@ -235,8 +292,8 @@ mod tests {
     #[test]
     fn in_protocol_four_a_connection_has_no_id_and_an_error_is_bare() {
         let id = Sid::from_bytes([0; 15]);
-        assert_eq!(payload(&connect(Revision::V3, "/", &id)), "40");
-        assert_eq!(payload(&connect(Revision::V3, "/x", &id)), "40/x,");
+        assert_eq!(payload(&connect(Revision::V3, "/", &id, None)), "40");
+        assert_eq!(payload(&connect(Revision::V3, "/x", &id, None)), "40/x,");
         let error = ConnectError::new("no \"entry\"");
         assert_eq!(payload(&connect_error(Revision::V3, "/x", &error)), r#"44/x,"no \"entry\"""#);
         let error = error.with_data(serde_json::json!({ "code": 1 }));

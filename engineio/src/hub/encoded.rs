@@ -1,7 +1,7 @@
 //! One packet's bytes as they go on the wire, made once and shared by all receivers.
 
 use std::{
-    str,
+    iter, str,
     sync::{Arc, LazyLock, OnceLock},
 };
 
@@ -85,6 +85,22 @@ impl Encoded {
             push_binary_frame(attachment, &mut buffer);
         }
         Self::from_frames(buffer, start, 1 + attachments.len())
+    }
+
+    /// The answer to a CONNECT and packets that go with it: before it in a polling response, which arrives as a whole,
+    /// and behind it over a WebSocket, where the connection may break between any two frames.
+    pub(crate) fn answer_with(answer: &Self, packets: &[Self]) -> Self {
+        if packets.is_empty() {
+            return answer.clone();
+        }
+        let in_frames = || iter::once(answer).chain(packets);
+        let buffer = in_frames().flat_map(|packet| packet.frames().iter().copied()).collect();
+        let payloads: Vec<&[u8]> =
+            packets.iter().chain(iter::once(answer)).map(|packet| &packet.payload()[..]).collect();
+        let payload = Bytes::from(payloads.join(&(SEPARATOR as u8)));
+        let together = Self::from_frames(buffer, 0, in_frames().map(Self::packets).sum());
+        together.others().payload.get_or_init(|| payload);
+        together
     }
 
     /// A binary message.
@@ -298,6 +314,15 @@ mod tests {
         let shared = encoded.v3(false);
         assert!(Arc::ptr_eq(&shared.0, &encoded.v3(false).0), "made once for all");
         assert_eq!(Encoded::binary(&[7; 125]).v3(false).frames()[..5], [0x82, 126, 0, 126, 4]);
+    }
+
+    #[test]
+    fn an_answer_stands_behind_what_goes_with_it_in_a_payload_and_before_it_in_frames() {
+        let text = |text: &str| Encoded::text(|out| out.extend_from_slice(text.as_bytes()));
+        let both = Encoded::answer_with(&text("40{}"), &[text("42[1]"), text("42[2]")]);
+        assert_eq!(&both.payload()[..], b"42[1]\x1e42[2]\x1e40{}");
+        assert_eq!(both.frames(), b"\x81\x0440{}\x81\x0542[1]\x81\x0542[2]");
+        assert_eq!(both.packets(), 3);
     }
 
     #[test]

@@ -24,6 +24,7 @@ mod peer;
 mod poll_payload;
 mod queue;
 mod reason;
+mod recovery;
 mod round;
 mod runtime;
 mod server;

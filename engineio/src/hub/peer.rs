@@ -149,6 +149,11 @@ impl Peer {
         self.session.lock().transport()
     }
 
+    /// When the last ping was sent that the client has answered, and with it all that was sent before.
+    pub(crate) fn confirmed(&self) -> Option<Instant> {
+        self.session.lock().confirmed()
+    }
+
     /// Whether messages can still be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
@@ -223,7 +228,7 @@ impl Peer {
         self.push(packet, if volatile { Admission::Volatile } else { Admission::Bounded })
     }
 
-    fn push(self: &Arc<Self>, packet: Encoded, admission: Admission) -> Sent {
+    pub(crate) fn push(self: &Arc<Self>, packet: Encoded, admission: Admission) -> Sent {
         let packet = match self.revision {
             Revision::V3 => packet.v3(self.base64.load(Ordering::Acquire)),
             Revision::V4 => packet,

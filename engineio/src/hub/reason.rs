@@ -19,6 +19,28 @@ pub enum DisconnectReason {
     Transport(CloseReason),
 }
 
+impl DisconnectReason {
+    /// Whether the client may come back to its session, if [`Config::connection_state_recovery`] is set: after a
+    /// connection that broke, was closed or timed out, but not after either side has ended the stay, nor after
+    /// something that could not be read.
+    ///
+    /// [`Config::connection_state_recovery`]: crate::Config::connection_state_recovery
+    #[must_use]
+    pub fn is_recoverable(self) -> bool {
+        match self {
+            Self::ForcedServerClose | Self::ServerShuttingDown => true,
+            Self::Transport(reason) => match reason {
+                CloseReason::TransportError
+                | CloseReason::TransportClose
+                | CloseReason::ForcedClose
+                | CloseReason::PingTimeout => true,
+                CloseReason::ParseError => false,
+            },
+            Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
+        }
+    }
+}
+
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -12,6 +12,7 @@ mod layers;
 mod listeners;
 mod namespaces;
 mod old_clients;
+mod recovery;
 mod rooms;
 mod rooms_watched;
 mod support;

@@ -11,10 +11,12 @@ use serde::Serialize;
 
 use super::{
     adapter::{Answered, Target},
-    encode::{self, Typed, WriteArgs},
+    encode::{self, Draft, Typed, WriteArgs},
+    encoded::Encoded,
     namespace::Namespace,
     outbox::Sent,
     payload::Payload,
+    recovery::Audience,
     socket::{JoinError, Socket},
     turn::Turn,
 };
@@ -82,12 +84,11 @@ impl BroadcastOperator {
     }
 
     fn emit_args(&self, event: &str, args: &impl WriteArgs) -> Sent {
-        match encode::event(self.namespace.route(), None, event, args) {
-            Ok(packet) => {
-                let packet = packet.with_compression(!self.selection.uncompressed);
+        match encode::draft(self.namespace.route(), None, event, args) {
+            Ok(draft) => {
                 if !self.selection.is_nobody() {
                     let _turn = Turn::begin(self.namespace.runtime());
-                    self.namespace.adapter().broadcast(self.target(), &packet, self.selection.volatile);
+                    self.publish(draft.with_compression(!self.selection.uncompressed));
                 }
                 Sent::Queued
             }
@@ -95,6 +96,16 @@ impl BroadcastOperator {
                 tracing::error!(event, %error, "an event was not sent");
                 Sent::Dropped
             }
+        }
+    }
+
+    fn publish(&self, draft: Draft) {
+        let volatile = self.selection.volatile;
+        let send = |packet: &Encoded| self.namespace.adapter().broadcast(self.target(), packet, volatile);
+        match self.namespace.history() {
+            None => send(&draft.finish()),
+            Some(_) if volatile => send(&draft.finish_without_offset()),
+            Some(history) => history.open().publish(draft, Audience::Rooms(self.target().clone()), send),
         }
     }
 

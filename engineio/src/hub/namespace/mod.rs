@@ -29,6 +29,7 @@ use super::{
     handler::Listeners,
     middleware::Middleware,
     payload::Payload,
+    recovery::{History, Stay},
     runtime::{BoxFuture, Runtime},
     socket::Socket,
 };
@@ -68,6 +69,7 @@ struct Inner {
     adapter: Arc<dyn Adapter>,
     runtime: Arc<dyn Runtime>,
     config: Arc<Config>,
+    history: Option<Arc<History>>,
     hooks: Hooks,
     observers: RoomObservers,
     ack_ids: AtomicU64,
@@ -109,6 +111,7 @@ impl Namespace {
         let namespace = Self(Arc::new(Inner {
             name: name.into(),
             adapter,
+            history: History::new(&config, &runtime),
             runtime,
             config,
             hooks: Hooks::default(),
@@ -177,6 +180,16 @@ impl Namespace {
         WeakNamespace(Arc::downgrade(&self.0))
     }
 
+    /// What is kept for clients that may come back, if anything.
+    pub(crate) fn history(&self) -> Option<&History> {
+        self.0.history.as_deref()
+    }
+
+    /// The beginning of a client's stay, if it is one that the client may come back to.
+    pub(crate) fn fresh_stay(&self) -> Option<Stay> {
+        self.history().map(|_| Stay::new(self.runtime().fresh_sid(), self.runtime().now()))
+    }
+
     /// What all packets of this namespace have in common.
     pub(crate) fn route(&self) -> Route<'_> {
         Route { namespace: self.name(), max_attachments: self.0.config.max_attachments }
@@ -193,7 +206,10 @@ impl Namespace {
     /// # Errors
     /// Clients would not accept the event.
     pub fn encode(&self, event: &Event, id: Option<AckId>) -> Result<Encoded, EmitError> {
-        encode::event(self.route(), id, &event.name, &event.args)
+        let draft = encode::draft(self.route(), id, &event.name, &event.args)?;
+        // Clients would take a string at its end for an offset, unless they are to answer it.
+        let is_guarded = id.is_none() && self.0.history.is_some();
+        Ok(if is_guarded { draft.finish_without_offset() } else { draft.finish() })
     }
 
     // ---- listeners ----

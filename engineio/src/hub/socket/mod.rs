@@ -2,6 +2,7 @@
 
 mod broadcasting;
 mod emission;
+mod recovery;
 mod rooms;
 mod sending;
 
@@ -29,6 +30,7 @@ use super::{
     namespace::{Entry, Namespace, Occupancy},
     peer::Peer,
     reason::DisconnectReason,
+    recovery::{Session, Stay},
 };
 use crate::{
     engine::{Revision, Transport},
@@ -45,6 +47,11 @@ pub struct Socket(pub(crate) Arc<Inner>);
 
 pub(crate) struct Inner {
     id: Sid,
+    /// The secret by which the client may come back, if it may.
+    pid: Option<Sid>,
+    recovered: bool,
+    /// Whether the client has sent something since it was let in, as far as somebody wants to know.
+    heard: AtomicBool,
     pub(crate) peer: Arc<Peer>,
     pub(crate) namespace: Namespace,
     handshake: Arc<Handshake>,
@@ -79,6 +86,7 @@ struct State {
     rooms: Vec<Room>,
     extensions: Option<Box<http::Extensions>>,
     data: Option<Box<Map<String, Value>>>,
+    stay: Option<Box<Stay>>,
 }
 
 #[derive(Default)]
@@ -100,33 +108,35 @@ impl PartialEq for Socket {
 }
 
 impl Socket {
+    /// A client that asks to be let in; `session` is what it comes back to.
     pub(crate) fn new(
         peer: Arc<Peer>,
         entry: Entry,
         handshake: Arc<Handshake>,
         auth: &str,
         leave: LeaveConnection,
+        session: Option<Session>,
     ) -> Self {
-        let id = match peer.revision() {
+        let recovered = session.is_some();
+        let (id, state) = match (session, peer.revision()) {
+            (Some(session), _) => (session.id, State::restored(session, entry.occupancy)),
             // These clients take their session's id for their own.
-            Revision::V3 => *peer.sid(),
-            Revision::V4 => peer.runtime().fresh_sid(),
+            (None, Revision::V3) => (*peer.sid(), State::fresh(None, entry.occupancy)),
+            (None, Revision::V4) => {
+                let stay = entry.namespace.fresh_stay();
+                (peer.runtime().fresh_sid(), State::fresh(stay, entry.occupancy))
+            }
         };
         Self(Arc::new(Inner {
             id,
+            pid: state.stay.as_ref().map(|stay| stay.pid),
+            recovered,
+            heard: AtomicBool::new(false),
             peer,
             namespace: entry.namespace,
             handshake,
             auth: (!auth.is_empty()).then(|| auth.into()),
-            state: Mutex::new(State {
-                phase: Phase::Connecting,
-                occupancy: entry.occupancy,
-                in_own_room: true,
-                dismissed: false,
-                rooms: Vec::new(),
-                extensions: None,
-                data: None,
-            }),
+            state: Mutex::new(state),
             gone: AtomicBool::new(false),
             listeners: RwLock::new(Listeners::default()),
             inbox: Inbox::claimed(),
@@ -135,7 +145,8 @@ impl Socket {
         }))
     }
 
-    /// The public id, fresh for each namespace and connection.
+    /// The public id, fresh for each namespace and connection. A client that comes back to its session has the id it
+    /// had before.
     ///
     /// With [`Config::allow_eio3`](crate::Config::allow_eio3), a client of Socket.IO 2 has its session's secret id in
     /// all namespaces, as its protocol wants it.
@@ -280,23 +291,29 @@ impl Socket {
         self.0.state.lock().dismissed
     }
 
-    /// The client is let in, and told so before any broadcast can reach it. Answers false if it has left meanwhile.
+    /// The client is let in, and told so before any broadcast can reach it. Answers false if it has left meanwhile, or
+    /// cannot go on where it was.
     pub(crate) fn let_in(&self) -> bool {
+        if let (Some(history), Some(_)) = (self.0.namespace.history(), self.0.pid) {
+            return self.let_in_with(history);
+        }
         let mut state = self.0.state.lock();
         if state.phase != Phase::Connecting {
             return false;
         }
         state.phase = Phase::Connected;
         let peer = &self.0.peer;
-        peer.send(encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id), false);
+        peer.send(encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id, None), false);
         let joined = self.enter_rooms(&state);
         drop(state);
-        self.tell_of_rooms(&joined);
+        self.tell_of_joined(&joined);
         true
     }
 
     /// The socket has left: out of all tables, pending answers fail. Answers whether it had been let in.
-    pub(crate) fn detach(&self) -> bool {
+    pub(crate) fn detach(&self, reason: Option<DisconnectReason>) -> bool {
+        // Until the tables are right, nobody can come back to the same id.
+        let mut book = self.0.namespace.history().map(|history| history.open());
         let (was_connected, in_own_room, rooms, occupancy) = {
             let mut state = self.0.state.lock();
             let was = std::mem::replace(&mut state.phase, Phase::Gone);
@@ -304,11 +321,14 @@ impl Socket {
             if was == Phase::Gone {
                 return false;
             }
+            if let Some(book) = &mut book {
+                self.part(book, &mut state, was, reason);
+            }
             (was == Phase::Connected, state.in_own_room, state.rooms.clone(), state.occupancy.take())
         };
-        if was_connected {
-            self.leave_rooms(&rooms, in_own_room);
-        }
+        let left = if was_connected { self.leave_rooms(&rooms, in_own_room) } else { Vec::new() };
+        drop(book);
+        self.tell_of_left(&left);
         drop(occupancy);
         let unanswered = self.0.acks.lock().take();
         for sink in unanswered.into_iter().flat_map(|mut table| table.acks.take_all()) {

@@ -31,6 +31,7 @@ impl Socket {
         if room.len() > config.max_room_bytes {
             return Err(JoinError::NameTooLong(config.max_room_bytes));
         }
+        let book = self.0.namespace.history().map(|history| history.open());
         // The lock is kept while the adapter is told, so that a disconnection in between cannot be missed.
         let mut state = self.0.state.lock();
         // A client that has not been let in gets no broadcasts yet.
@@ -41,7 +42,8 @@ impl Socket {
         };
         if self.owns(&room) {
             let was_in = std::mem::replace(&mut state.in_own_room, true);
-            drop(state);
+            state.note_own_room(book.as_ref());
+            drop((state, book));
             if is_connected && !was_in {
                 self.observers().joined(&self.own_room(), &self.0.id, true);
             }
@@ -56,7 +58,8 @@ impl Socket {
         state.rooms.push(Room::clone(&room));
         if is_connected {
             let is_new = self.0.namespace.adapter().join(self, &room);
-            drop(state);
+            state.note_joined(book.as_ref(), &room);
+            drop((state, book));
             self.observers().joined(&room, &self.0.id, is_new);
         }
         Ok(())
@@ -64,11 +67,13 @@ impl Socket {
 
     /// Leaves a room; leaving one it is not in does nothing.
     pub fn leave(&self, room: &str) {
+        let book = self.0.namespace.history().map(|history| history.open());
         let mut state = self.0.state.lock();
         let is_connected = state.phase == Phase::Connected;
         if self.owns(room) {
             let was_in = std::mem::replace(&mut state.in_own_room, false);
-            drop(state);
+            state.note_own_room(book.as_ref());
+            drop((state, book));
             if is_connected && was_in && !self.observers().is_empty() {
                 self.observers().left(&self.own_room(), &self.0.id, true);
             }
@@ -76,9 +81,11 @@ impl Socket {
         }
         let Some(at) = state.rooms.iter().position(|known| **known == *room) else { return };
         let room = state.rooms.swap_remove(at);
+        state.note_left(book.as_ref(), &room);
+        // Otherwise the tables do not name this socket, but perhaps one that came back with its id.
         if is_connected {
             let is_gone = self.0.namespace.adapter().leave(&self.0.id, &room);
-            drop(state);
+            drop((state, book));
             self.observers().left(&room, &self.0.id, is_gone);
         }
     }
@@ -100,25 +107,30 @@ impl Socket {
     }
 
     /// Tells observers of what [`enter_rooms`](Self::enter_rooms) has done.
-    pub(super) fn tell_of_rooms(&self, joined: &[(Room, bool)]) {
+    pub(super) fn tell_of_joined(&self, joined: &[(Room, bool)]) {
         for (room, is_new) in joined {
             self.observers().joined(room, &self.0.id, *is_new);
         }
     }
 
-    /// Takes a socket that has left out of the namespace's table.
-    pub(super) fn leave_rooms(&self, rooms: &[Room], in_own_room: bool) {
+    /// Takes a socket that has left out of the namespace's table. What is answered is to be told to observers once no
+    /// lock is held.
+    pub(super) fn leave_rooms(&self, rooms: &[Room], in_own_room: bool) -> Vec<(Room, bool)> {
         let adapter = self.0.namespace.adapter();
         if self.observers().is_empty() {
-            return adapter.remove(&self.0.id, rooms);
+            adapter.remove(&self.0.id, rooms);
+            return Vec::new();
         }
         adapter.remove(&self.0.id, &[]);
-        for room in rooms {
-            let is_gone = adapter.leave(&self.0.id, room);
-            self.observers().left(room, &self.0.id, is_gone);
-        }
-        if in_own_room {
-            self.observers().left(&self.own_room(), &self.0.id, true);
+        let own = in_own_room.then(|| (self.own_room(), true));
+        let left = rooms.iter().map(|room| (Room::clone(room), adapter.leave(&self.0.id, room)));
+        left.chain(own).collect()
+    }
+
+    /// Tells observers of what [`leave_rooms`](Self::leave_rooms) has done.
+    pub(super) fn tell_of_left(&self, left: &[(Room, bool)]) {
+        for (room, is_gone) in left {
+            self.observers().left(room, &self.0.id, *is_gone);
         }
     }
 

@@ -47,8 +47,8 @@ impl Socket {
     }
 
     pub(super) fn emit_args(&self, event: &str, args: &impl WriteArgs, manner: Manner) -> Sent {
-        match encode::event(self.0.namespace.route(), None, event, args) {
-            Ok(packet) => self.send_packet(packet, manner),
+        match encode::draft(self.0.namespace.route(), None, event, args) {
+            Ok(draft) => self.send_event(draft, manner),
             Err(error) => {
                 tracing::error!(event, %error, "an event was not sent");
                 Sent::Dropped
@@ -145,6 +145,7 @@ impl Socket {
 
     /// Gives the client's answer to whoever waits for it; an unknown or repeated id is ignored.
     pub(crate) fn answer(&self, id: AckId, reply: AckReply) {
+        self.hear();
         let sink = self.0.take_ack(id);
         if let Some(sink) = sink {
             sink(Ok(reply));
@@ -169,7 +170,7 @@ impl Socket {
     }
 
     /// Sends a packet unless the socket has left.
-    fn send_packet(&self, packet: Encoded, manner: Manner) -> Sent {
+    pub(super) fn send_packet(&self, packet: Encoded, manner: Manner) -> Sent {
         if self.0.gone.load(Ordering::Acquire) {
             return Sent::Closed;
         }
