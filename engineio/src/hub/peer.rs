@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Action, CloseReason, Input, Packet, Revision, Session, Transport},
+    engine::{Action, CloseReason, Data, Input, Packet, Revision, Session, Transport},
     sid::Sid,
 };
 
@@ -54,6 +54,8 @@ pub struct Peer {
     runtime: Arc<dyn Runtime>,
     peers: Weak<Peers>,
     session: Mutex<Session>,
+    /// A copy of what the session says, to be looked at before each message without the lock.
+    is_open: AtomicBool,
     outbox: Outbox,
     backlog: Backlog,
     receiver: OnceLock<Box<dyn Receiver>>,
@@ -105,6 +107,7 @@ impl Peer {
             runtime,
             peers: Arc::downgrade(peers),
             session: Mutex::new(session),
+            is_open: AtomicBool::new(true),
             outbox: Outbox::default(),
             backlog: Backlog::default(),
             receiver: OnceLock::new(),
@@ -157,7 +160,7 @@ impl Peer {
     /// Whether messages can still be sent.
     #[must_use]
     pub fn is_open(&self) -> bool {
-        self.session.lock().is_open()
+        self.is_open.load(Ordering::Acquire)
     }
 
     /// Whether the answer to another message of the largest size would still fit into the outgoing queue. While
@@ -277,15 +280,35 @@ impl Peer {
     /// action for the transport to do the rest.
     pub fn feed<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let _turn = Turn::begin(&self.runtime);
-        let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
-        let action = self.session.lock().handle(input, &self.config, turn::now(&self.runtime));
-        match action {
-            Action::Deliver(data) => {
-                if let Some(receiver) = self.receiver.get() {
-                    receiver.message(self, data);
-                }
-                return Action::None;
+        if let Input::Packet(packet) = input {
+            return self.receive(packet);
+        }
+        self.handle(input)
+    }
+
+    /// Takes in a packet. Nearly all are messages, with which an open session does nothing else than to deliver them.
+    fn receive<'a>(self: &Arc<Self>, packet: Packet<'a>) -> Action<'a> {
+        if self.is_open() {
+            if let Packet::Message(text) = packet {
+                return self.deliver(Data::Text(text));
             }
+            if let Packet::Binary(bytes) = packet {
+                return self.deliver(Data::Binary(bytes));
+            }
+        }
+        self.handle(Input::Packet(packet))
+    }
+
+    fn handle<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
+        let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
+        let action = {
+            let mut session = self.session.lock();
+            let action = session.handle(input, &self.config, turn::now(&self.runtime));
+            self.is_open.store(session.is_open(), Ordering::Release);
+            action
+        };
+        match action {
+            Action::Deliver(data) => return self.deliver(data),
             Action::SendPing => self.send_ping(),
             // Bounded, as a client may ping as often as it likes.
             Action::SendPong => drop(self.send(Encoded::of(&Packet::Pong("")), false)),
@@ -305,6 +328,13 @@ impl Peer {
             self.rearm();
         }
         action
+    }
+
+    fn deliver<'a>(self: &Arc<Self>, data: Data<'_>) -> Action<'a> {
+        if let Some(receiver) = self.receiver.get() {
+            receiver.message(self, data);
+        }
+        Action::None
     }
 
     fn send_ping(self: &Arc<Self>) {

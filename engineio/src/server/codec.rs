@@ -8,6 +8,7 @@
 use std::{
     cell::Cell,
     io::{self, Read, Write},
+    sync::Arc,
 };
 
 use tokio_tungstenite::tungstenite::{
@@ -32,7 +33,7 @@ thread_local! {
     static BUFFER: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     /// Between two messages tungstenite knows nothing of its connection, so that one of it serves all that take turns
     /// on this thread.
-    static SPARE: Cell<Option<Box<WebSocketContext>>> = const { Cell::new(None) };
+    static SPARE: Cell<Option<Box<Reading>>> = const { Cell::new(None) };
 }
 
 /// What was read from a socket and not taken in yet, in the thread's buffer.
@@ -125,19 +126,22 @@ impl Incoming {
     }
 }
 
+/// tungstenite, and how far it has come.
+struct Reading {
+    context: WebSocketContext,
+    fragments: Fragments,
+}
+
 /// The reading side of one WebSocket.
 pub(super) struct Codec {
     /// Only while part of a message has been read.
-    context: Option<Box<WebSocketContext>>,
-    fragments: Fragments,
-    max_fragments: usize,
-    max_payload: usize,
+    reading: Option<Box<Reading>>,
+    config: Arc<Config>,
 }
 
 impl Codec {
-    pub(super) fn new(config: &Config) -> Self {
-        let (max_fragments, max_payload) = (config.max_fragments, config.max_payload);
-        Self { context: None, fragments: Fragments::default(), max_fragments, max_payload }
+    pub(super) fn new(config: &Arc<Config>) -> Self {
+        Self { reading: None, config: Arc::clone(config) }
     }
 
     /// The next message in the bytes at hand; `None` if they end before it does.
@@ -145,58 +149,68 @@ impl Codec {
     /// # Errors
     /// The client broke the protocol or a limit.
     pub(super) fn next(&mut self, scratch: &mut Scratch, outbox: &Outbox) -> Result<Option<Incoming>, Error> {
-        if self.context.is_none() {
+        if self.reading.is_none() {
             if scratch.unread().is_empty() {
                 return Ok(None);
             }
-            if let Some(frame) = scratch.take_whole(self.max_payload) {
+            if let Some(frame) = scratch.take_whole(self.config.max_payload) {
                 return Ok(Some(Incoming::InPlace(frame)));
             }
         }
-        let mut context = self.context.take().unwrap_or_else(|| context(self.max_payload));
-        let read = context.read(&mut self.pipe(scratch, outbox));
+        let mut reading = self.reading.take().unwrap_or_else(|| Reading::begin(self.config.max_payload));
+        let read = reading.read(scratch, outbox, self.config.max_fragments);
         let ends = matches!(&read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock);
-        if ends && self.fragments.at_boundary() {
-            self.put_by(context);
+        if ends && reading.fragments.at_boundary() {
+            Reading::put_by(reading);
         } else {
-            self.context = Some(context);
+            self.reading = Some(reading);
         }
         if ends { Ok(None) } else { read.map(|message| Some(Incoming::Message(message))) }
     }
 
     /// Writes tungstenite's answer to a close frame into the outbox.
     pub(super) fn answer_close(&mut self, scratch: &mut Scratch, outbox: &Outbox) {
-        if let Some(mut context) = self.context.take() {
+        if let Some(mut reading) = self.reading.take() {
+            let Reading { context, fragments } = &mut *reading;
             // The outbox takes everything; the error is that the connection is closed now.
-            let _ = context.flush(&mut self.pipe(scratch, outbox));
-        }
-    }
-
-    fn pipe<'a>(&'a mut self, scratch: &'a mut Scratch, outbox: &'a Outbox) -> Pipe<'a> {
-        Pipe { scratch, outbox, fragments: &mut self.fragments, max_fragments: self.max_fragments }
-    }
-
-    /// Lets the next connection have it, but not the buffer that a large frame has left in it.
-    fn put_by(&mut self, context: Box<WebSocketContext>) {
-        if self.fragments.largest() > LARGE_FRAME {
-            self.fragments = Fragments::default();
-        } else {
-            SPARE.set(Some(context));
+            let _ = context.flush(&mut Pipe { scratch, outbox, fragments, max_fragments: usize::MAX });
         }
     }
 }
 
-/// A context between two messages.
-fn context(max_payload: usize) -> Box<WebSocketContext> {
-    let spare = SPARE.take().filter(|spare| spare.get_config().max_frame_size == Some(max_payload));
-    spare.unwrap_or_else(|| {
-        let settings = WebSocketConfig::default()
-            .read_buffer_size(READ_BUFFER)
-            .write_buffer_size(0)
-            .max_message_size(Some(max_payload))
-            .max_frame_size(Some(max_payload));
-        Box::new(WebSocketContext::new(Role::Server, Some(settings)))
-    })
+impl Reading {
+    /// Takes over from a connection that is between two messages.
+    fn begin(max_payload: usize) -> Box<Self> {
+        let spare = SPARE.take();
+        let spare = spare.filter(|spare| spare.context.get_config().max_frame_size == Some(max_payload));
+        spare.unwrap_or_else(|| {
+            let settings = WebSocketConfig::default()
+                .read_buffer_size(READ_BUFFER)
+                .write_buffer_size(0)
+                .max_message_size(Some(max_payload))
+                .max_frame_size(Some(max_payload));
+            let context = WebSocketContext::new(Role::Server, Some(settings));
+            Box::new(Self { context, fragments: Fragments::default() })
+        })
+    }
+
+    fn read(
+        &mut self,
+        scratch: &mut Scratch,
+        outbox: &Outbox,
+        max_fragments: usize,
+    ) -> Result<Message, Error> {
+        let Self { context, fragments } = self;
+        context.read(&mut Pipe { scratch, outbox, fragments, max_fragments })
+    }
+
+    /// Lets the next connection have it, but not the buffer that a large frame has left in it.
+    fn put_by(mut reading: Box<Self>) {
+        if reading.fragments.largest() <= LARGE_FRAME {
+            reading.fragments = Fragments::default();
+            SPARE.set(Some(reading));
+        }
+    }
 }
 
 /// What tungstenite takes for the connection.
@@ -257,7 +271,7 @@ mod tests {
 
     #[test]
     fn connections_that_share_a_thread_never_mix_their_messages() {
-        let config = Config::default();
+        let config = Arc::new(Config::default());
         let (first, second) = (frame("a message of the first"), frame("and one of the second"));
         for cut in 1..first.len() {
             let (mut one, mut other) = (Codec::new(&config), Codec::new(&config));
@@ -270,23 +284,23 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_a_connection_between_two_messages() {
-        let mut codec = Codec::new(&Config::default());
+        let mut codec = Codec::new(&Arc::default());
         for length in [10, 60_000, 10] {
             let text = frame(&"x".repeat(length));
             read(&mut codec, &text[..5]);
-            assert!(codec.context.is_some());
+            assert!(codec.reading.is_some());
             read(&mut codec, &text[5..]);
-            assert!(codec.context.is_none());
+            assert!(codec.reading.is_none());
         }
     }
 
     #[test]
     fn the_limit_is_that_of_the_connection_whoever_read_before() {
-        let small = Config { max_payload: 10, ..Config::default() };
-        read(&mut Codec::new(&Config::default()), &frame("more than ten bytes"));
+        let small = Arc::new(Config { max_payload: 10, ..Config::default() });
+        read(&mut Codec::new(&Arc::default()), &frame("more than ten bytes"));
         let (bytes, outbox) = (frame("more than ten bytes"), Outbox::default());
         let refused = Codec::new(&small).next(&mut Scratch::with(&bytes), &outbox);
         assert!(matches!(refused, Err(Error::Capacity(_))));
-        assert_eq!(read(&mut Codec::new(&Config::default()), &bytes), ["more than ten bytes"]);
+        assert_eq!(read(&mut Codec::new(&Arc::default()), &bytes), ["more than ten bytes"]);
     }
 }

@@ -11,7 +11,7 @@ use http::{
 };
 use hyper::{
     body::{Body as HttpBody, Incoming},
-    upgrade::OnUpgrade,
+    upgrade::{OnUpgrade, Upgraded},
 };
 
 use super::{
@@ -300,6 +300,18 @@ impl Service {
         response
     }
 
+    /// Opens a session on a connection that hyper has let go of; none if its id was taken in this moment.
+    fn take_over(
+        &self,
+        opening: Opening,
+        parts: &Parts,
+        upgraded: Upgraded,
+    ) -> Option<(Box<Connection>, Arc<Peer>)> {
+        let (connection, first) = Connection::new(upgraded, &self.0.config);
+        let peer = self.open(opening, parts, &first)?;
+        Some((connection, peer))
+    }
+
     /// Opens a session on a WebSocket.
     fn begin(&self, opening: Opening, mut parts: Box<Parts>, upgraded: OnUpgrade) {
         if let Some(hold_back) = parts.extensions.remove::<HoldBack>() {
@@ -309,11 +321,10 @@ impl Service {
         self.0.runtime.spawn(Box::pin(async move {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
-            let (connection, first) = Connection::new(upgraded, &service.0.config);
-            // Nobody has promised a session to a client whose id was taken in this moment.
-            let Some(peer) = service.open(opening, &parts, &first) else { return };
-            drop((service, parts));
-            connection.run(&peer).await;
+            if let Some((connection, peer)) = service.take_over(opening, &parts, upgraded) {
+                drop((service, parts));
+                connection.run(&peer).await;
+            }
         }));
     }
 }

@@ -7,7 +7,6 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use tokio::{
@@ -37,7 +36,7 @@ pub(super) struct Taken {
     pub(super) reader: Reader,
     pub(super) writer: Writer,
     /// What hyper has read ahead.
-    pub(super) unread: Bytes,
+    pub(super) unread: Box<[u8]>,
     /// An answer that hyper was kept from writing: it goes out first.
     pub(super) held: Vec<u8>,
 }
@@ -56,7 +55,7 @@ pub(super) fn take_back(upgraded: Upgraded) -> Taken {
         Err(upgraded) => {
             let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
             let (reader, writer) = (Reader::Other(reader), Writer::Other(writer));
-            Taken { reader, writer, unread: Bytes::new(), held: Vec::new() }
+            Taken { reader, writer, unread: Box::default(), held: Vec::new() }
         }
     }
 }
@@ -66,7 +65,7 @@ impl Taken {
         let stream = Arc::new(stream);
         let (reader, writer) = (Reader::Tcp(Arc::clone(&stream)), Writer::Tcp(stream));
         // Even empty, hyper's buffer would pin several kilobytes: it is copied and dropped.
-        Self { reader, writer, unread: Bytes::copy_from_slice(unread), held }
+        Self { reader, writer, unread: unread.into(), held }
     }
 }
 

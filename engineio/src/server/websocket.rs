@@ -13,7 +13,6 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
@@ -86,14 +85,14 @@ pub(super) struct Connection {
     reader: Reader,
     writer: Writer,
     /// Bytes read and not taken in.
-    unread: Bytes,
+    unread: Box<[u8]>,
     /// Whether the client has closed its side, or both.
     is_over: bool,
 }
 
 impl Connection {
     /// Takes over a stream that hyper has upgraded; answers as well what must be written to it before anything else.
-    pub(super) fn new(upgraded: Upgraded, config: &Config) -> (Box<Self>, Vec<u8>) {
+    pub(super) fn new(upgraded: Upgraded, config: &Arc<Config>) -> (Box<Self>, Vec<u8>) {
         let Taken { reader, writer, unread, held } = take_back(upgraded);
         let connection = Self { codec: Codec::new(config), reader, writer, unread, is_over: false };
         (Box::new(connection), held)
@@ -128,7 +127,7 @@ impl Connection {
         let _turn = Turn::begin(peer.runtime());
         let mut scratch = Scratch::with(&std::mem::take(&mut self.unread));
         let may_be_more = self.read_messages(peer, &mut scratch, cx);
-        self.unread = Bytes::copy_from_slice(scratch.unread());
+        self.unread = scratch.unread().into();
         may_be_more
     }
 
@@ -217,7 +216,7 @@ impl Connection {
         peer.wait(Waiting::Upgrade, cx.waker());
         let mut scratch = Scratch::with(&std::mem::take(&mut self.unread));
         let switched = self.probe(peer, outbox, &mut scratch, cx);
-        self.unread = Bytes::copy_from_slice(scratch.unread());
+        self.unread = scratch.unread().into();
         switched
     }
 
