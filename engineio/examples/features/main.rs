@@ -6,6 +6,7 @@
 mod broadcast;
 mod clients;
 mod http;
+mod sending;
 
 use engineio::{
     ConfigError, Server,
@@ -20,8 +21,12 @@ type Made = Result<(Server, Options), ConfigError>;
 type Feature = (&'static str, fn() -> Made);
 
 /// The features by name.
-const FEATURES: &[Feature] =
-    &[("broadcast", broadcast::server), ("clients", clients::server), ("http", http::server)];
+const FEATURES: &[Feature] = &[
+    ("broadcast", broadcast::server),
+    ("clients", clients::server),
+    ("http", http::server),
+    ("sending", sending::server),
+];
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -9,6 +9,7 @@ mod bounds;
 mod connecting;
 mod emitting;
 mod layers;
+mod leaving;
 mod listeners;
 mod namespaces;
 mod old_clients;

@@ -78,3 +78,32 @@ async fn a_post_of_more_events_than_may_wait_is_answered_when_the_listener_has_c
     assert_eq!(post.await, "ok");
     assert_eq!(poller.post(r#"42["ev",2000]"#).await, "ok", "the session lives");
 }
+
+#[tokio::test]
+async fn a_post_underway_when_the_server_ends_the_session_is_ended() {
+    let io = Server::new();
+    let address = serve(io.clone()).await;
+    let poller = Poller::connect(address.clone()).await;
+    let mut post = TcpStream::connect(&address).await.unwrap();
+    let head = format!(
+        "POST /socket.io/?EIO=4&transport=polling&sid={} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n4",
+        poller.sid
+    );
+    post.write_all(head.as_bytes()).await.unwrap();
+    let mut poll = std::pin::pin!(poller.poll());
+    let both_have_arrived = || {
+        let session = io.peers().iter().map(|entry| format!("{:?}", entry.value())).collect::<String>();
+        session.contains("polling: true") && session.contains("posting: true")
+    };
+    while !both_have_arrived() {
+        tokio::select! {
+            answer = &mut poll => panic!("nothing was sent, and yet it got {answer}"),
+            () = tokio::time::sleep(std::time::Duration::from_millis(1)) => {}
+        }
+    }
+    io.close();
+    assert_eq!(poll.await, "1");
+    let mut answer = [0; 12];
+    timeout(PATIENCE, post.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
