@@ -17,6 +17,9 @@ def free_port():
 class Conformance:
     """The `conformance` example, named by CONFORMANCE_BIN."""
 
+    variable = "CONFORMANCE_BIN"
+    env = {}
+
     def __init__(self, port=None):
         self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -24,14 +27,14 @@ class Conformance:
 
     def start(self):
         """Starts the program and waits for its "listening" line."""
-        program = os.environ.get("CONFORMANCE_BIN")
+        program = os.environ.get(self.variable)
         if not program:
-            raise RuntimeError("CONFORMANCE_BIN must name the program to test; tests/run sets it")
+            raise RuntimeError(f"{self.variable} must name the program to test; tests/run sets it")
         # A file takes the output, so that a program that prints a lot is never stopped by a full pipe.
         self.output = tempfile.TemporaryFile(mode="w+")
         self.process = subprocess.Popen(
             [program],
-            env={**os.environ, "PORT": str(self.port)},
+            env={**os.environ, **self.env, "PORT": str(self.port)},
             stdout=self.output,
             stderr=subprocess.STDOUT,
         )
@@ -53,3 +56,13 @@ class Conformance:
         self.process.kill()
         self.process.wait()
         self.output.close()
+
+
+class Features(Conformance):
+    """One server of the `features` example, named by FEATURES_BIN."""
+
+    variable = "FEATURES_BIN"
+
+    def __init__(self, feature, port=None):
+        self.env = {"FEATURE": feature}
+        super().__init__(port)
