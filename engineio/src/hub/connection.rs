@@ -84,10 +84,11 @@ impl Receiver for Connection {
                     drop(state);
                     return deliver(socket, packet, &[]);
                 }
+                // Attachments may be awaited from now on.
+                let deadline = state.client.deadline();
                 drop(state);
-                if action == ClientAction::None {
-                    // Attachments may be awaited from now on.
-                    peer.rearm();
+                if let Some(deadline) = deadline {
+                    peer.visit_by(deadline);
                 }
                 inner.act(peer, action);
             }

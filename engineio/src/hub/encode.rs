@@ -169,6 +169,7 @@ fn packet(
 ) -> Result<Draft, EmitError> {
     let mut attachments = Vec::new();
     let mut out = message();
+    let start = out.len();
     encode_head(plain, 0, namespace, id, &mut out);
     let head = out.len();
     write(&mut out, &mut attachments)?;
@@ -179,10 +180,10 @@ fn packet(
     if count > limit {
         return Err(EmitError::TooManyAttachments { count, limit });
     }
-    let mut with_count = message();
+    let mut with_count = Vec::with_capacity(20);
     encode_head(binary, count, namespace, id, &mut with_count);
-    with_count.extend_from_slice(&out[head..]);
-    Ok(Draft::new(with_count, attachments))
+    out.splice(start..head, with_count);
+    Ok(Draft::new(out, attachments))
 }
 
 /// A buffer that begins an Engine.IO message.

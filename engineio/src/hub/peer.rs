@@ -343,7 +343,13 @@ impl Peer {
 
     /// Notes the deadline with the clock, unless an earlier visit is planned already.
     pub fn rearm(self: &Arc<Self>) {
-        let Some(deadline) = self.next_deadline() else { return };
+        if let Some(deadline) = self.next_deadline() {
+            self.visit_by(deadline);
+        }
+    }
+
+    /// Notes a deadline with the clock, unless an earlier visit is planned already.
+    pub(crate) fn visit_by(self: &Arc<Self>, deadline: Instant) {
         let mut armed = self.armed.lock();
         if armed.is_none_or(|at| at > deadline) {
             *armed = Some(deadline);
