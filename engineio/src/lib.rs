@@ -53,9 +53,10 @@ pub mod socketio;
 
 pub use config::{Config, ConfigError, Recovery};
 pub use hub::{
-    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventName,
-    Namespace, NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms,
-    Sent, Server, ServerSideEvent, Socket,
+    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventError,
+    EventErrorKind, EventName, Extension, Incoming, ListenerId, Namespace, NamespaceRequest, ParentNamespace,
+    Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms, Sent, Server, ServerSideEvent, Socket, State,
+    TimeLeft,
 };
 pub use sid::Sid;
 pub use socketio::{AckError, AckReply, Binary};

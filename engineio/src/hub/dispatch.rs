@@ -8,8 +8,12 @@ use std::{
 };
 
 use super::{
-    handler::{EventRef, Origin},
+    event_ref::{About, EventRef, Origin, OwnedEvent},
+    failure::EventError,
+    handler::Unfinished,
     inbox::Job,
+    listeners::Listeners,
+    pipeline,
     reason::DisconnectReason,
     round,
     runtime::{BoxFuture, Runtime},
@@ -30,8 +34,8 @@ impl Socket {
                 attachments,
                 ack: packet.id,
                 answered: None,
-                reason: None,
                 origin: Origin::Client,
+                about: About::NOTHING,
             };
             let waiting = self.call(&event);
             return self.go_on(waiting);
@@ -47,7 +51,7 @@ impl Socket {
     }
 
     /// Tells the listeners something, now or when they are free.
-    fn submit(&self, job: Job) {
+    pub(super) fn submit(&self, job: Job) {
         if let Some(job) = self.0.inbox.wait(job) {
             let waiting = self.perform(job);
             self.go_on(waiting);
@@ -68,7 +72,7 @@ impl Socket {
     }
 
     /// Goes through what waits, until a listener really has to wait; only then a task takes over.
-    fn go_on(&self, mut waiting: Option<BoxFuture<'static, ()>>) {
+    fn go_on(&self, mut waiting: Option<Unfinished>) {
         loop {
             if let Some(future) = waiting {
                 let mut rest: BoxFuture<'static, ()> = Box::pin(self.clone().finish(future));
@@ -86,21 +90,43 @@ impl Socket {
         }
     }
 
-    async fn finish(self, first: BoxFuture<'static, ()>) {
-        round::finish(first).await;
+    async fn finish(self, first: Unfinished) {
+        self.end(first).await;
         while let Some(job) = self.0.inbox.next() {
-            if let Some(future) = self.perform(job) {
-                round::finish(future).await;
+            if let Some(listener) = self.perform(job) {
+                self.end(listener).await;
             }
         }
     }
 
-    fn perform(&self, job: Job) -> Option<BoxFuture<'static, ()>> {
+    /// Waits for a listener, and tells of its error.
+    async fn end(&self, listener: Unfinished) {
+        if let Err(error) = round::finish(listener).await
+            && let Some(told) = self.report(error)
+            && let Err(error) = round::finish(told).await
+        {
+            error.log();
+        }
+    }
+
+    /// Tells the listeners of errors, or the log if there are none.
+    pub(super) fn report(&self, error: EventError) -> Option<Unfinished> {
+        let tables = self.tables();
+        let found = || tables.iter().flat_map(|table| table.find(Origin::Library, "error"));
+        if found().next().is_none() {
+            error.log();
+            return None;
+        }
+        let about = About::Failure(error);
+        round::call(found(), &EventRef::of_library(self, "error", &about))
+    }
+
+    fn perform(&self, job: Job) -> Option<Unfinished> {
         if let Job::Event { .. } = job {
             self.0.peer.release_event(job.size());
         }
         match job {
-            Job::Connection => self.call(&self.lifecycle("connection", None)),
+            Job::Connection => self.call(&EventRef::of_library(self, "connection", About::NOTHING)),
             // The server has ended the socket's stay while this event waited.
             Job::Event { .. } if self.is_dismissed() => None,
             Job::Event { name, data, attachments, ack } => {
@@ -113,50 +139,80 @@ impl Socket {
                     attachments,
                     ack,
                     answered: None,
-                    reason: None,
                     origin: Origin::Client,
+                    about: About::NOTHING,
                 })
             }
-            Job::Disconnect(reason) => {
-                let leaving = self.call(&self.lifecycle("disconnecting", Some(reason)));
-                let socket = self.clone();
-                let left = move || {
-                    socket.forget_rooms();
-                    let event = EventRef { socket: &socket, ..socket.lifecycle("disconnect", Some(reason)) };
-                    socket.call(&event)
-                };
-                match leaving {
-                    None => left(),
-                    Some(leaving) => Some(Box::pin(async move {
-                        leaving.await;
-                        if let Some(left) = left() {
-                            left.await;
-                        }
-                    })),
-                }
+            // The deadline may have been moved, or the socket have left, while this waited.
+            Job::Expiring(_) if self.deadline().is_none() => None,
+            Job::Expiring(left) => {
+                let about = About::TimeLeft(left);
+                self.call(&EventRef::of_library(self, "expiring", &about))
             }
+            Job::Disconnect(reason) => self.depart(reason),
         }
     }
 
-    fn lifecycle<'a>(&'a self, name: &'a str, reason: Option<DisconnectReason>) -> EventRef<'a> {
-        EventRef {
-            socket: self,
-            name,
-            data: "",
-            attachments: &[],
-            ack: None,
-            answered: None,
-            reason,
-            origin: Origin::Library,
+    /// Tells the listeners that the socket has left, then forgets them: they may hold the socket itself.
+    fn depart(&self, reason: DisconnectReason) -> Option<Unfinished> {
+        let about = About::Departure(reason);
+        let leaving = self.call(&EventRef::of_library(self, "disconnecting", &about));
+        let left = move |socket: &Self| {
+            socket.forget_rooms();
+            socket.call(&EventRef::of_library(socket, "disconnect", &about))
+        };
+        if let Some(leaving) = leaving {
+            let socket = self.clone();
+            return Some(Box::pin(async move {
+                socket.end(leaving).await;
+                if let Some(left) = left(&socket) {
+                    socket.end(left).await;
+                }
+                socket.forget_listeners();
+                Ok(())
+            }));
         }
+        if let Some(left) = left(self) {
+            let socket = self.clone();
+            return Some(Box::pin(async move {
+                socket.end(left).await;
+                socket.forget_listeners();
+                Ok(())
+            }));
+        }
+        self.forget_listeners();
+        None
     }
 
-    /// Calls the namespace's listeners, then the socket's own. What is answered must be awaited before the
-    /// next event.
-    fn call(&self, event: &EventRef<'_>) -> Option<BoxFuture<'static, ()>> {
-        let (shared, own) = (self.0.namespace.listeners(), self.0.listeners.read().clone());
-        let listeners = shared.find(event.origin, event.name).chain(own.find(event.origin, event.name));
-        round::call(listeners, event)
+    /// The listeners of the namespace's parent, the namespace's, and the socket's own, as they are called.
+    pub(super) fn tables(&self) -> [Listeners; 3] {
+        let namespace = &self.0.namespace;
+        let parent = namespace.parent().map(|parent| parent.hooks().table()).unwrap_or_default();
+        [parent, namespace.hooks().table(), self.0.listeners.read().clone()]
+    }
+
+    /// Calls the listeners of all tables. What is answered must be awaited before the next event.
+    fn call(&self, event: &EventRef<'_>) -> Option<Unfinished> {
+        let tables = self.tables();
+        if event.origin == Origin::Client && tables.iter().any(Listeners::take_every_event) {
+            return Some(Box::pin(pipeline::run(OwnedEvent::from(event))));
+        }
+        let listeners = tables.iter().flat_map(|table| table.find(event.origin, event.name));
+        let waiting = round::call(listeners, event);
+        if tables.iter().any(Listeners::have_spent) {
+            drop(tables);
+            self.forget_spent_listeners();
+        }
+        waiting
+    }
+
+    fn forget_spent_listeners(&self) {
+        let namespace = &self.0.namespace;
+        if let Some(parent) = namespace.parent() {
+            parent.hooks().change_listeners(Listeners::forget_spent);
+        }
+        namespace.hooks().change_listeners(Listeners::forget_spent);
+        self.change_listeners(Listeners::forget_spent);
     }
 }
 

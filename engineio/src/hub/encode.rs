@@ -80,6 +80,7 @@ impl WriteArgs for Payload {
 }
 
 /// An event or an answer that lacks only its end.
+#[derive(Clone)]
 pub(crate) struct Draft {
     buffer: Vec<u8>,
     attachments: Vec<Bytes>,

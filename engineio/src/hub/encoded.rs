@@ -169,11 +169,16 @@ impl Encoded {
     /// else.
     #[must_use]
     pub fn event(&self) -> Option<Event> {
+        let (array, attachments) = self.event_parts()?;
+        Event::from_json(array, attachments).ok()
+    }
+
+    /// The array of the Socket.IO event that this packet carries, and its attachments.
+    pub(super) fn event_parts(&self) -> Option<(&str, Vec<Bytes>)> {
         let mut frames = frames::split(self.frames());
         let (_, text) = frames.next()?;
         let array = event_array(str::from_utf8(text).ok()?)?;
-        let attachments = frames.map(|(_, attachment)| Bytes::copy_from_slice(attachment)).collect();
-        Event::from_json(array, attachments).ok()
+        Some((array, frames.map(|(_, attachment)| Bytes::copy_from_slice(attachment)).collect()))
     }
 
     /// The packet as a polling payload of protocol 4.

@@ -1,6 +1,6 @@
 //! The order of one socket's events: the next one waits until the listeners of the one before are done.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -15,6 +15,8 @@ pub(crate) enum Job {
     Connection,
     /// The client sent an event.
     Event { name: String, data: String, attachments: Vec<Bytes>, ack: Option<AckId> },
+    /// The socket has to leave soon.
+    Expiring(Duration),
     /// The socket has left.
     Disconnect(DisconnectReason),
 }
@@ -32,7 +34,7 @@ impl Job {
             Job::Event { name, data, attachments, .. } => {
                 name.len() + data.len() + attachments.iter().map(Bytes::len).sum::<usize>()
             }
-            Job::Connection | Job::Disconnect(_) => 0,
+            Job::Connection | Job::Expiring(_) | Job::Disconnect(_) => 0,
         };
         size_of::<Job>() + content
     }

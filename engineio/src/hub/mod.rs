@@ -1,5 +1,6 @@
 //! Sessions, sockets, rooms and their queues. No IO and no clock: both come through [`Runtime`].
 
+mod ack;
 mod ack_future;
 mod adapter;
 mod application;
@@ -11,16 +12,24 @@ mod dispatch;
 mod encode;
 mod encoded;
 mod event;
+mod event_ref;
+mod extract;
+mod failure;
 mod frames;
 mod guard;
 mod handler;
 mod handshake;
 mod inbox;
+mod intercept;
+mod listeners;
+mod listening;
 mod middleware;
 mod namespace;
 mod outbox;
+mod outgoing;
 mod payload;
 mod peer;
+mod pipeline;
 mod poll_payload;
 mod queue;
 mod reason;
@@ -29,9 +38,11 @@ mod round;
 mod runtime;
 mod server;
 mod socket;
+mod state;
 mod turn;
 mod wakers;
 
+pub use ack::Ack;
 pub use ack_future::AckFuture;
 pub use adapter::{Adapter, Answered, Room, Target, Unanswered};
 pub use application::{Application, Link, Receiver};
@@ -43,8 +54,13 @@ pub use broadcast::{
 pub use encode::EmitError;
 pub use encoded::{CLOSE_FRAME, Coding, Encoded};
 pub use event::Event;
-pub use handler::{Ack, Args, Data, EventName, EventRef, FromEvent, Handler, Outcome};
+pub use event_ref::EventRef;
+pub use extract::{Args, Data, EventName, Extension, FromEvent, TimeLeft};
+pub use failure::{EventError, EventErrorKind};
+pub use handler::{Handler, Outcome, Unfinished};
 pub use handshake::{Handshake, RemoteAddr, Secure};
+pub use intercept::{EventMiddleware, Incoming};
+pub use listeners::ListenerId;
 pub use middleware::ConnectError;
 pub use namespace::{
     AdapterFactory, Namespace, NamespaceRequest, ParentBroadcast, ParentNamespace, PatternError, RoomEvent,
@@ -58,5 +74,6 @@ pub use reason::DisconnectReason;
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::Server;
 pub use socket::{Emission, JoinError, Socket};
+pub use state::State;
 pub use turn::{FLUSH_AT_ONCE, Turn};
 pub use wakers::Waiting;

@@ -15,6 +15,8 @@ pub enum DisconnectReason {
     ForcedServerClose,
     /// The server is stopping.
     ServerShuttingDown,
+    /// The socket's [deadline](super::Socket::set_deadline) has passed. The reference implementation has no such reason.
+    Expired,
     /// The session below ended.
     Transport(CloseReason),
 }
@@ -36,7 +38,7 @@ impl DisconnectReason {
                 | CloseReason::PingTimeout => true,
                 CloseReason::ParseError => false,
             },
-            Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect => false,
+            Self::ClientNamespaceDisconnect | Self::ServerNamespaceDisconnect | Self::Expired => false,
         }
     }
 }
@@ -48,6 +50,7 @@ impl fmt::Display for DisconnectReason {
             Self::ServerNamespaceDisconnect => f.write_str("server namespace disconnect"),
             Self::ForcedServerClose => f.write_str("forced server close"),
             Self::ServerShuttingDown => f.write_str("server shutting down"),
+            Self::Expired => f.write_str("expired"),
             Self::Transport(reason) => reason.fmt(f),
         }
     }

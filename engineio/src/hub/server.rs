@@ -14,6 +14,7 @@ use super::{
     peer::{Peer, Peers, close_all},
     reason::DisconnectReason,
     runtime::Runtime,
+    state::State,
 };
 use crate::config::Config;
 
@@ -75,6 +76,18 @@ impl Server {
 
     fn operator(&self) -> BroadcastOperator {
         BroadcastOperator::new(self.0.root.clone())
+    }
+
+    /// Keeps a value for listeners of all namespaces, one of each type, which they ask for as [`State`]. Answers whether
+    /// it is the first of its type; it replaces another.
+    pub fn manage<T: Send + Sync + 'static>(&self, value: T) -> bool {
+        self.0.namespaces.values().insert(value)
+    }
+
+    /// The value of this type that the server keeps.
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        self.0.namespaces.values().get()
     }
 
     // ---- namespaces ----

@@ -22,6 +22,11 @@ pub(super) fn event_name(first: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The name of an event, given its array.
+pub(crate) fn name_of(array: &str) -> Option<Cow<'_, str>> {
+    event_name(first(array))
+}
+
 /// The first element of an array that was checked before.
 pub(super) fn first(array: &str) -> &str {
     split_first(array).0

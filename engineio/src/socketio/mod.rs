@@ -10,6 +10,6 @@ mod scan;
 pub use acks::{AckError, AckReply, AckSink, Acks};
 pub use attachments::{Assembly, AssemblyError, Binary, with_attachments};
 pub use client::{Client, ClientAction, Fault};
-pub(crate) use json::arguments;
+pub(crate) use json::{arguments, name_of};
 pub use packet::{AckId, DecodeError, Packet, PacketType};
 pub(crate) use packet::{encode_head, is_reserved};

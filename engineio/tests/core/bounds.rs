@@ -186,7 +186,13 @@ fn a_departed_client_leaves_nothing_behind() {
         let socket = world.io.of("/").sockets().remove(0);
         socket.join("x").unwrap();
         drop(socket.emit_with_timeout("ask", &(), Duration::from_secs(1)));
+        let asked = socket.emit_with_timeout("ask", &(), Duration::from_secs(1));
+        // Listeners that hold their own socket, as closures easily do.
+        let (held, told) = (socket.clone(), socket.clone());
+        socket.on("ev", move || drop(held.rooms()));
+        socket.on_any_outgoing(move || drop(told.rooms()));
         client.vanish();
+        drop(asked);
         let weak = Arc::downgrade(&client.peer);
         drop((client, socket));
         assert_eq!(weak.strong_count(), 0, "nothing keeps the connection alive");

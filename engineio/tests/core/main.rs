@@ -6,8 +6,11 @@
 
 mod acks;
 mod bounds;
+mod catch_all;
 mod connecting;
+mod deadlines;
 mod emitting;
+mod event_errors;
 mod layers;
 mod leaving;
 mod listeners;

@@ -154,9 +154,14 @@ fn a_disconnection_is_found() {
 
 #[test]
 fn a_wrong_answer_to_a_call_is_found() {
-    let other = |io: &Server| io.on("x", |ack: Ack| ack.send("y"));
+    let other = |io: &Server| {
+        io.on("x", |ack: Ack| ack.send("y"));
+    };
     fails(other, r#"call --event x --answer ["x"]"#, FaultKind::Payload);
-    fails(|io| io.on("x", |_: Ack| {}), "call --event x", FaultKind::Stalled);
+    let silent = |io: &Server| {
+        io.on("x", |_: Ack| {});
+    };
+    fails(silent, "call --event x", FaultKind::Stalled);
 }
 
 #[test]

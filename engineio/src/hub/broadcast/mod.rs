@@ -101,6 +101,10 @@ impl BroadcastOperator {
 
     fn publish(&self, draft: Draft) {
         let volatile = self.selection.volatile;
+        // Listeners to what is sent are called before, as no lock may be held.
+        if self.namespace.is_overheard() {
+            self.namespace.tell_of_broadcast(self.target(), &draft.clone().finish());
+        }
         let send = |packet: &Encoded| self.namespace.adapter().broadcast(self.target(), packet, volatile);
         match self.namespace.history() {
             None => send(&draft.finish()),

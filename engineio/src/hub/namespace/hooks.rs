@@ -3,17 +3,27 @@
 use parking_lot::RwLock;
 
 use super::server_side::{Listener, ServerSideListeners};
-use crate::hub::{handler::Listeners, middleware::Middleware};
+use crate::hub::{listeners::Listeners, middleware::Middleware, outgoing::OutgoingCount};
 
 /// The listeners and middlewares of a namespace, or those that a parent has for all its children.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    pub(crate) listeners: RwLock<Listeners>,
+    listeners: RwLock<Listeners>,
     pub(crate) middlewares: RwLock<Vec<Middleware>>,
     pub(super) server_side: ServerSideListeners,
+    /// Who listens to what is sent, those of the namespace's sockets included.
+    pub(crate) outgoing: OutgoingCount,
 }
 
 impl Hooks {
+    pub(crate) fn change_listeners<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
+        self.outgoing.change(&mut self.listeners.write(), change)
+    }
+
+    pub(crate) fn table(&self) -> Listeners {
+        self.listeners.read().clone()
+    }
+
     pub(crate) fn add_server_side(&self, event: &str, listener: Listener) {
         self.server_side.add(event, listener);
     }
@@ -22,31 +32,28 @@ impl Hooks {
 /// The methods that add to what `self.hooks()` answers.
 macro_rules! hooking {
     ($target:ty) => {
+        $crate::hub::listening::listening!($target);
+
         impl $target {
+            fn change_listeners<T>(
+                &self,
+                change: impl FnOnce(&mut $crate::hub::listeners::Listeners) -> T,
+            ) -> T {
+                self.hooks().change_listeners(change)
+            }
+
+            fn own_listeners(&self) -> $crate::hub::listeners::Listeners {
+                self.hooks().table()
+            }
+
             /// Calls `handler` for each client that is let in; its events wait until the handler is done.
-            pub fn on_connection<Marker: 'static>(&self, handler: impl $crate::hub::Handler<Marker>) {
-                self.hooks().listeners.write().add(
-                    $crate::hub::handler::Origin::Library,
-                    "connection",
-                    handler,
-                );
-            }
-
-            /// Calls `handler` for an event from any client.
-            ///
-            /// One listener for all sockets costs no memory per connection, unlike
-            /// [`Socket::on`]($crate::hub::Socket::on).
-            pub fn on<Marker: 'static>(&self, event: &str, handler: impl $crate::hub::Handler<Marker>) {
-                self.hooks().listeners.write().add($crate::hub::handler::Origin::Client, event, handler);
-            }
-
-            /// Calls `handler` for each socket that has left.
-            pub fn on_disconnect<Marker: 'static>(&self, handler: impl $crate::hub::Handler<Marker>) {
-                self.hooks().listeners.write().add(
-                    $crate::hub::handler::Origin::Library,
-                    "disconnect",
-                    handler,
-                );
+            pub fn on_connection<Marker: 'static>(
+                &self,
+                handler: impl $crate::hub::Handler<Marker>,
+            ) -> $crate::hub::ListenerId {
+                self.change_listeners(|listeners| {
+                    listeners.add($crate::hub::event_ref::Origin::Library, "connection", handler)
+                })
             }
 
             /// Asks `middleware` before a client is let in. Several are asked in the order they were added; the first

@@ -26,12 +26,12 @@ use super::{
     encode::{self, EmitError, Route},
     encoded::Encoded,
     event::Event,
-    handler::Listeners,
     middleware::Middleware,
     payload::Payload,
     recovery::{History, Stay},
     runtime::{BoxFuture, Runtime},
     socket::Socket,
+    state::{State, Values},
 };
 use crate::{config::Config, sid::Sid, socketio::AckId};
 
@@ -73,6 +73,7 @@ struct Inner {
     hooks: Hooks,
     observers: RoomObservers,
     ack_ids: AtomicU64,
+    values: Arc<Values>,
     child: Option<Child>,
     /// Whether the namespace has been given up.
     is_retired: AtomicBool,
@@ -106,6 +107,7 @@ impl Namespace {
         adapter: Arc<dyn Adapter>,
         runtime: Arc<dyn Runtime>,
         config: Arc<Config>,
+        values: Arc<Values>,
         child: Option<Child>,
     ) -> Self {
         let namespace = Self(Arc::new(Inner {
@@ -117,6 +119,7 @@ impl Namespace {
             hooks: Hooks::default(),
             observers: RoomObservers::default(),
             ack_ids: AtomicU64::new(0),
+            values,
             child,
             is_retired: AtomicBool::new(false),
         }));
@@ -228,13 +231,17 @@ impl Namespace {
         middlewares
     }
 
-    /// The parent's, then its own.
-    pub(crate) fn listeners(&self) -> Listeners {
-        let own = self.0.hooks.listeners.read();
-        match self.parent() {
-            None => own.clone(),
-            Some(parent) => parent.hooks().listeners.read().followed_by(&own),
-        }
+    /// Whether somebody listens to what is sent to a socket of this namespace.
+    #[must_use]
+    pub(crate) fn is_overheard(&self) -> bool {
+        let of_parent = self.parent().is_some_and(|parent| !parent.hooks().outgoing.is_zero());
+        !self.0.hooks.outgoing.is_zero() || of_parent
+    }
+
+    /// The value of this type that the [server keeps](super::Server::manage).
+    #[must_use]
+    pub fn state<T: Send + Sync + 'static>(&self) -> Option<State<T>> {
+        self.0.values.get()
     }
 
     /// Tells `observer` of each change of this server's rooms, from now on. It is called by whoever makes the change,

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    hub::{adapter::Adapter, guard::guarded, middleware::ConnectError, runtime::Runtime},
+    hub::{adapter::Adapter, guard::guarded, middleware::ConnectError, runtime::Runtime, state::Values},
 };
 
 /// Makes the adapter of a new namespace, whose name is given. It must not ask the server for namespaces.
@@ -46,6 +46,8 @@ pub(crate) struct Namespaces {
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
     adapter: AdapterFactory,
+    /// What the server keeps for its listeners.
+    values: Arc<Values>,
     all: DashMap<Box<str>, Namespace>,
     parents: RwLock<Vec<ParentNamespace>>,
     observers: RwLock<Vec<Observer>>,
@@ -61,12 +63,17 @@ impl Namespaces {
             config,
             runtime,
             adapter,
+            values: Arc::default(),
             all: DashMap::new(),
             parents: RwLock::default(),
             observers: RwLock::default(),
             for_clients: AtomicUsize::new(0),
             idle: Mutex::default(),
         }
+    }
+
+    pub(crate) fn values(&self) -> &Values {
+        &self.values
     }
 
     pub(crate) fn get(&self, name: &str) -> Option<Namespace> {
@@ -97,7 +104,7 @@ impl Namespaces {
 
     fn make(&self, name: &str, child: Option<Child>) -> Namespace {
         let (runtime, config) = (Arc::clone(&self.runtime), Arc::clone(&self.config));
-        Namespace::new(name, (self.adapter)(name), runtime, config, child)
+        Namespace::new(name, (self.adapter)(name), runtime, config, Arc::clone(&self.values), child)
     }
 
     // ---- by hand ----

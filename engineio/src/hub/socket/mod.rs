@@ -1,6 +1,7 @@
 //! One client in one namespace.
 
 mod broadcasting;
+mod deadline;
 mod emission;
 mod recovery;
 mod rooms;
@@ -24,9 +25,10 @@ use serde_json::{Map, Value};
 use super::{
     adapter::Room,
     encode,
-    handler::{Handler, Listeners, Origin},
     handshake::Handshake,
     inbox::Inbox,
+    listeners::Listeners,
+    listening::listening,
     namespace::{Entry, Namespace, Occupancy},
     peer::Peer,
     reason::DisconnectReason,
@@ -38,6 +40,7 @@ use crate::{
     socketio::{AckError, Acks},
 };
 
+use deadline::Deadline;
 pub use emission::Emission;
 pub use rooms::JoinError;
 
@@ -87,6 +90,14 @@ struct State {
     extensions: Option<Box<http::Extensions>>,
     data: Option<Box<Map<String, Value>>>,
     stay: Option<Box<Stay>>,
+    deadline: Option<Box<Deadline>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let listeners = self.listeners.get_mut();
+        self.namespace.hooks().outgoing.change(listeners, |listeners| *listeners = Listeners::default());
+    }
 }
 
 #[derive(Default)]
@@ -106,6 +117,8 @@ impl PartialEq for Socket {
         Arc::ptr_eq(&self.0, &other.0)
     }
 }
+
+listening!(Socket);
 
 impl Socket {
     /// A client that asks to be let in; `session` is what it comes back to.
@@ -240,27 +253,23 @@ impl Socket {
 
     // ---- listeners ----
 
-    /// Calls `handler` for each event of this name from this client, after those added before.
-    ///
-    /// Listeners of one socket run one after the other; an `async` one holds back this socket's next event
-    /// until it is done. Long work belongs into a task of its own.
-    pub fn on<Marker: 'static>(&self, event: &str, handler: impl Handler<Marker>) {
-        self.0.listeners.write().add(Origin::Client, event, handler);
+    /// Changes the socket's own listeners.
+    pub(crate) fn change_listeners<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
+        self.0.namespace.hooks().outgoing.change(&mut self.0.listeners.write(), change)
     }
 
-    /// Removes this socket's own listeners of an event.
-    pub fn off(&self, event: &str) {
-        self.0.listeners.write().remove(event);
+    fn own_listeners(&self) -> Listeners {
+        self.0.listeners.read().clone()
     }
 
-    /// Calls `handler` once the socket has left and its rooms are empty.
-    pub fn on_disconnect<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.0.listeners.write().add(Origin::Library, "disconnect", handler);
+    /// Whether somebody listens to what is sent to this socket.
+    pub(crate) fn is_overheard(&self) -> bool {
+        self.tables().iter().any(|table| table.outgoing_count() > 0)
     }
 
-    /// Calls `handler` when the socket leaves, while [`Socket::rooms`] still names its rooms.
-    pub fn on_disconnecting<Marker: 'static>(&self, handler: impl Handler<Marker>) {
-        self.0.listeners.write().add(Origin::Library, "disconnecting", handler);
+    /// Forgets the listeners, which may hold the socket itself.
+    pub(crate) fn forget_listeners(&self) {
+        self.change_listeners(|listeners| *listeners = Listeners::default());
     }
 
     // ---- the end ----
@@ -270,11 +279,15 @@ impl Socket {
     /// The listeners of `disconnect` run before this returns, unless another listener of the socket is still at work:
     /// the caller should hold no lock that they want.
     pub fn disconnect(&self) {
+        self.dismiss(DisconnectReason::ServerNamespaceDisconnect);
+    }
+
+    fn dismiss(&self, reason: DisconnectReason) {
         if self.0.state.lock().phase != Phase::Gone {
             self.0.peer.send(encode::disconnect(self.0.namespace.name()), false);
             self.0.state.lock().dismissed = true;
             (self.0.leave)(self.0.namespace.name());
-            self.gone(DisconnectReason::ServerNamespaceDisconnect);
+            self.gone(reason);
         }
     }
 
@@ -305,7 +318,11 @@ impl Socket {
         let peer = &self.0.peer;
         peer.send(encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id, None), false);
         let joined = self.enter_rooms(&state);
+        let has_deadline = state.deadline.is_some();
         drop(state);
+        if has_deadline {
+            self.watch_deadline();
+        }
         self.tell_of_joined(&joined);
         true
     }
@@ -324,6 +341,7 @@ impl Socket {
             if let Some(book) = &mut book {
                 self.part(book, &mut state, was, reason);
             }
+            state.deadline = None;
             (was == Phase::Connected, state.in_own_room, state.rooms.clone(), state.occupancy.take())
         };
         let left = if was_connected { self.leave_rooms(&rooms, in_own_room) } else { Vec::new() };

@@ -30,6 +30,7 @@ impl State {
             rooms: Vec::new(),
             extensions: None,
             data: None,
+            deadline: None,
             stay: stay.map(Box::new),
         }
     }
@@ -45,6 +46,7 @@ impl State {
             rooms: membership.rooms().cloned().collect(),
             extensions: None,
             data: session.data,
+            deadline: None,
             stay: Some(Box::new(session.stay)),
         }
     }
@@ -123,8 +125,12 @@ impl Socket {
         }
         state.phase = Phase::Connected;
         let joined = self.enter_rooms(&state);
+        let has_deadline = state.deadline.is_some();
         book.is_here(pid, self);
         drop((state, book));
+        if has_deadline {
+            self.watch_deadline();
+        }
         self.tell_of_joined(&joined);
         true
     }

@@ -16,8 +16,10 @@ use crate::{
         encode::{self, Typed, WriteArgs},
         encoded::Encoded,
         outbox::Sent,
+        outgoing,
         payload::Payload,
         runtime::Timed,
+        turn::Turn,
     },
     socketio::{AckError, AckId, AckReply, AckSink},
 };
@@ -48,7 +50,12 @@ impl Socket {
 
     pub(super) fn emit_args(&self, event: &str, args: &impl WriteArgs, manner: Manner) -> Sent {
         match encode::draft(self.0.namespace.route(), None, event, args) {
-            Ok(draft) => self.send_event(draft, manner),
+            Ok(draft) => {
+                if self.0.namespace.is_overheard() {
+                    outgoing::tell(self, &draft.clone().finish());
+                }
+                self.send_event(draft, manner)
+            }
             Err(error) => {
                 tracing::error!(event, %error, "an event was not sent");
                 Sent::Dropped
@@ -86,6 +93,9 @@ impl Socket {
         };
         match self.expect_ack(id, after(self.0.peer.runtime().now(), timeout)) {
             Ok(future) => {
+                if self.0.namespace.is_overheard() {
+                    outgoing::tell(self, &packet);
+                }
                 self.send_packet(packet, manner);
                 future
             }
@@ -111,6 +121,9 @@ impl Socket {
             return answers.missed();
         }
         answers.owed(Debt::new(self.debtor(), question.id));
+        if self.0.namespace.is_overheard() {
+            outgoing::tell(self, &question.packet);
+        }
         self.0.peer.send(question.packet.clone(), question.volatile);
     }
 
@@ -193,15 +206,23 @@ impl Debtor for Inner {
 impl Timed for Inner {
     fn fire(self: Arc<Self>, at: Instant) {
         let socket = Socket(self);
-        let mut owed = socket.0.acks.lock();
+        let _turn = Turn::begin(socket.0.peer.runtime());
+        socket.expire_acks(at);
+        socket.visit_deadline(at);
+    }
+}
+
+impl Socket {
+    fn expire_acks(&self, at: Instant) {
+        let mut owed = self.0.acks.lock();
         let Some(table) = owed.as_mut() else { return };
         if table.armed != Some(at) {
             return;
         }
         table.armed = None;
-        let expired = table.acks.take_expired(socket.0.peer.runtime().now());
+        let expired = table.acks.take_expired(self.0.peer.runtime().now());
         if let Some(deadline) = table.acks.deadline() {
-            socket.arm_acks(table, deadline);
+            self.arm_acks(table, deadline);
         }
         drop(owed);
         for sink in expired {
