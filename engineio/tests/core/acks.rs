@@ -94,6 +94,17 @@ fn an_answer_that_does_not_come_in_time_is_an_error_and_a_late_one_is_ignored() 
 }
 
 #[test]
+fn a_time_out_of_zero_is_over_before_any_answer() {
+    let world = World::new();
+    let client = world.connected();
+    let mut answer = pin!(only_socket(&world).emit_with_timeout("ask", &(), Duration::ZERO));
+    assert!(poll(answer.as_mut()).is_pending());
+    world.advance(Duration::ZERO);
+    client.send("30[1]");
+    assert_eq!(poll(answer), Poll::Ready(Err(AckError::Timeout)));
+}
+
+#[test]
 fn pending_answers_fail_when_the_socket_leaves() {
     let world = World::new();
     let client = world.connected();

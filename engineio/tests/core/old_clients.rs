@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use engineio::{
-    Ack, Binary, Config, ConnectError, Data, DisconnectReason, Payload, Socket,
+    Ack, Binary, Config, ConnectError, Data, DisconnectReason, Payload, Recovery, Socket,
     engine::{CloseReason, Input, Packet, Revision},
 };
 use serde_json::json;
@@ -223,4 +223,18 @@ fn a_session_the_server_ends_tells_so_in_its_own_form() {
     client.peer.close();
     client.peer.feed(Input::PollOpened);
     assert_eq!(&client.peer.farewell().bytes[..], b"2:402:411:1");
+}
+
+#[test]
+fn an_old_client_is_not_told_how_to_come_back() {
+    let config = Config { connection_state_recovery: Some(Recovery::default()), ..Config::default() };
+    let world = World::with(config);
+    world.io.on_connection(|socket: Socket| assert!(!socket.recovered()));
+    let client = world.client_of(Revision::V3);
+    assert_eq!(body(&client), "2:40");
+    client.vanish();
+    assert!(world.io.of("/").is_empty());
+    let another = world.client_of(Revision::V3);
+    assert_eq!(body(&another), "2:40");
+    assert_ne!(another.peer.sid(), client.peer.sid());
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use engineio::Server;
+use engineio::{Server, server::Options};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
@@ -14,9 +14,14 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Serves on a free port and answers its address.
 pub async fn serve(io: Server) -> String {
+    serve_with(io, Options::default()).await
+}
+
+/// The same with options.
+pub async fn serve_with(io: Server, options: Options) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = io.service();
+    let service = io.service_with(options);
     tokio::spawn(async move {
         while let Ok((stream, remote)) = listener.accept().await {
             tokio::spawn(engineio::server::serve_connection(stream, remote, service.clone()));

@@ -1,13 +1,21 @@
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
-use engineio::{Ack, Config, Data, Payload, Server, Socket};
-
+use engineio::{
+    Ack, Config, Data, Payload, Server, Socket,
+    server::{AllowRequest, Options},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 
-use crate::client::{Client, Frame, frame, serve, upgrade_request};
+use crate::client::{Client, Frame, frame, serve, serve_with, upgrade_request};
 
 fn echo_server(config: Config) -> Server {
     let io = Server::with_config(config).unwrap();
@@ -193,6 +201,28 @@ async fn a_connection_that_is_reset_leaves_nothing_behind() {
         drop(Client::connect(&address).await);
     }
     until(|| io.of("/").is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_client_gone_before_its_open_packet_leaves_nothing_behind() {
+    let soon = Duration::from_millis(100);
+    let io = echo_server(Config { ping_interval: soon, ping_timeout: soon, ..Config::default() });
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let allow_request = AllowRequest::new(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    });
+    let options = Options { allow_request: Some(allow_request), ..Options::default() };
+    let address = serve_with(io.clone(), options).await;
+    let poll = b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: x\r\n\r\n";
+    for (number, request) in [&upgrade_request()[..], poll].repeat(10).into_iter().enumerate() {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        stream.write_all(request).await.unwrap();
+        until(|| asked.load(Ordering::Relaxed) > number).await;
+    }
+    until(|| io.peers().is_empty()).await;
+    Client::connect(&address).await;
 }
 
 #[tokio::test]
