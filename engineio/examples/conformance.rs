@@ -3,37 +3,15 @@
 #![allow(clippy::disallowed_methods, reason = "a program may spawn its own tasks")]
 #![allow(clippy::print_stdout, reason = "test suites wait for this program's line on standard output")]
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use engineio::{
-    Ack, Config, Payload, Server, Socket,
-    engine::{CloseReason, Data},
-    hub::{Application, Peer, Receiver},
-    server::{Cors, Options, Service, serve_connection},
+    Ack, Config, Engine, Payload, Server, Socket,
+    server::{Cors, Options, serve_connection},
 };
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
 use tokio::net::TcpListener;
-
-/// A bare Engine.IO application that sends everything back.
-struct Echo;
-
-impl Application for Echo {
-    fn opened(&self, _: &Arc<Peer>, _: &http::request::Parts) -> Box<dyn Receiver> {
-        Box::new(Echo)
-    }
-}
-
-impl Receiver for Echo {
-    fn message(&self, peer: &Arc<Peer>, data: Data<'_>) {
-        match data {
-            Data::Text(text) => peer.send_text(text),
-            Data::Binary(bytes) => peer.send_binary(&bytes),
-        };
-    }
-
-    fn closed(&self, _: CloseReason) {}
-}
 
 fn socket_io(config: Config) -> Result<Server, engineio::ConfigError> {
     let io = Server::with_config(config)?;
@@ -60,10 +38,12 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         ..Config::default()
     };
     let options = |path: &str| Options { path: path.into(), cors: Some(Cors::any()), ..Options::default() };
+    // A bare Engine.IO server that sends everything back.
+    let engine = Engine::with_config(config.clone())?.on_message(|socket, data| {
+        socket.send(&data);
+    });
     let io = socket_io(config)?;
-    let (limits, runtime) = (Arc::clone(io.config()), Arc::clone(io.runtime()));
-    let engine = Service::new(Arc::new(Echo), limits, runtime, options("/engine.io"));
-    let services = [engine, io.service_with(options("/socket.io"))];
+    let services = [engine.service_with(options("/engine.io")), io.service_with(options("/socket.io"))];
 
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
     let listener = TcpListener::bind(format!("127.0.0.1:{port}")).await?;

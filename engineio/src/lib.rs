@@ -29,7 +29,8 @@
 //! - [`Binary`] is binary data anywhere in arguments.
 //! - [`Config`] has every limit and interval; [`server::Options`] has what concerns HTTP.
 //! - [`server::Service`] is the server as a hyper service, to be mounted in front of your own routes.
-//! - [`hub::Application`] is the way to a bare Engine.IO server.
+//!   With the feature `tower` it is a tower service as well, for axum and others.
+//! - [`Engine`] is a bare Engine.IO server: messages, and nothing on top of them.
 //!
 //! # Promises
 //! - Events of one socket reach its listeners in order, one after the other, in both directions.
@@ -53,10 +54,10 @@ pub mod socketio;
 
 pub use config::{Config, ConfigError, Recovery};
 pub use hub::{
-    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, EventError,
-    EventErrorKind, EventName, Extension, Incoming, ListenerId, Namespace, NamespaceRequest, ParentNamespace,
-    Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms, Sent, Server, ServerSideEvent, Socket, State,
-    TimeLeft,
+    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, Engine,
+    EngineSocket, EventError, EventErrorKind, EventName, Extension, Incoming, ListenerId, Namespace,
+    NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms, Sent, Server,
+    ServerSideEvent, Socket, State, TimeLeft,
 };
 pub use sid::Sid;
 pub use socketio::{AckError, AckReply, Binary};

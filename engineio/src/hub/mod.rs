@@ -11,6 +11,7 @@ mod connection;
 mod dispatch;
 mod encode;
 mod encoded;
+mod engine;
 mod event;
 mod event_ref;
 mod extract;
@@ -53,6 +54,7 @@ pub use broadcast::{
 };
 pub use encode::EmitError;
 pub use encoded::{CLOSE_FRAME, Coding, Encoded};
+pub use engine::{Engine, EngineSocket};
 pub use event::Event;
 pub use event_ref::EventRef;
 pub use extract::{Args, Data, EventName, Extension, FromEvent, TimeLeft};

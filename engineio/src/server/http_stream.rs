@@ -66,6 +66,12 @@ impl HttpStream {
         holds
     }
 
+    /// Sends a last answer, as far as the connection takes it at once.
+    pub(super) fn send_last(self, answer: &[u8]) {
+        // There is nobody left to tell of an error.
+        let _ = self.stream.try_write(answer);
+    }
+
     /// The bare connection, and what must be written to it first.
     pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
         (self.stream, self.held)

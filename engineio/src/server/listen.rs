@@ -5,7 +5,6 @@ use std::{
     future::{Future, pending},
     io,
     net::SocketAddr,
-    pin::pin,
     sync::Arc,
     time::Duration,
 };
@@ -25,7 +24,7 @@ use tokio::{
 };
 
 use super::{http_stream::HttpStream, options::Options, service::Service, websocket::is_upgrade};
-use crate::hub::{RemoteAddr, Runtime, Server};
+use crate::hub::{Engine, RemoteAddr, Runtime, Server};
 
 /// The time a client has to send a complete request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -35,6 +34,8 @@ const MAX_HEAD: usize = 16 * 1024;
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 100;
+/// The answer to a request whose head does not come to its end.
+const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
 /// Why a server cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -77,34 +78,60 @@ impl Server {
         options: Options,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ListenError> {
-        let fail = |error| ListenError { address: address.to_owned(), error };
-        let listener = TcpListener::bind(address).await.map_err(fail)?;
-        // Connections inherit it. Small packets are all there is, and each is written whole.
-        let _ = SockRef::from(&listener).set_tcp_nodelay(true);
-        // Each connection keeps a receiver: they hear of the end by it, also if this future is dropped, and it tells
-        // that they are still there.
-        let (stop_all, stopping) = watch::channel(false);
-        let (ended, accepting) = oneshot::channel();
-        let service = self.service_with(options);
-        // A task of its own, as the future that a program waits for in `main` does not run where connections do: each
-        // would be handed over from thread to thread.
-        self.runtime().spawn(Box::pin(accept(
-            listener,
-            service,
-            Arc::clone(self.runtime()),
-            stopping,
-            ended,
-        )));
-        stop.await;
-        stop_all.send_replace(true);
-        let _ = accepting.await;
-        let end = async {
-            self.shut_down().await;
-            stop_all.closed().await;
-        };
-        let _ = tokio::time::timeout(STOP_TIMEOUT, end).await;
-        Ok(())
+        listen(address, self.service_with(options), stop, self.shut_down()).await
     }
+}
+
+impl Engine {
+    /// Serves the server alone on an address, such as `127.0.0.1:3000`, for ever.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn listen(&self, address: &str) -> Result<(), ListenError> {
+        self.listen_until(address, Options::engine_io(), pending()).await
+    }
+
+    /// Serves the server alone on an address until `stop` is ready, as [`Server::listen_until`] does.
+    ///
+    /// # Errors
+    /// The address cannot be listened on.
+    pub async fn listen_until(
+        &self,
+        address: &str,
+        options: Options,
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ListenError> {
+        listen(address, self.service_with(options), stop, async { self.close() }).await
+    }
+}
+
+async fn listen(
+    address: &str,
+    service: Service,
+    stop: impl Future<Output = ()>,
+    shut_down: impl Future<Output = ()>,
+) -> Result<(), ListenError> {
+    let fail = |error| ListenError { address: address.to_owned(), error };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    // Connections inherit it. Small packets are all there is, and each is written whole.
+    let _ = SockRef::from(&listener).set_tcp_nodelay(true);
+    // Each connection keeps a receiver: they hear of the end by it, also if this future is dropped, and it tells
+    // that they are still there.
+    let (stop_all, stopping) = watch::channel(false);
+    let (ended, accepting) = oneshot::channel();
+    let runtime = Arc::clone(service.runtime());
+    // A task of its own, as the future that a program waits for in `main` does not run where connections do: each
+    // would be handed over from thread to thread.
+    runtime.spawn(Box::pin(accept(listener, service, Arc::clone(&runtime), stopping, ended)));
+    stop.await;
+    stop_all.send_replace(true);
+    let _ = accepting.await;
+    let end = async {
+        shut_down.await;
+        stop_all.closed().await;
+    };
+    let _ = tokio::time::timeout(STOP_TIMEOUT, end).await;
+    Ok(())
 }
 
 /// Accepts connections until the server stops; `_ended` is dropped when the port is free again.
@@ -178,23 +205,27 @@ where
         }
         service.call(request)
     });
-    let mut connection = pin!(
-        http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .max_buf_size(MAX_HEAD)
-            .max_headers(MAX_HEADERS)
-            .serve_connection(TokioIo::new(stream), service)
-            .with_upgrades()
-    );
+    let mut connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_HEAD)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
     let result = tokio::select! {
         result = &mut connection => result,
         () = stop => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            (&mut connection).await
         }
     };
-    if let Err(error) = result {
-        tracing::debug!(%error, "an HTTP connection ended");
+    let Err(error) = result else { return };
+    tracing::debug!(%error, "an HTTP connection ended");
+    if error.is_timeout()
+        && let Some(left) = connection.into_parts()
+        && !left.read_buf.is_empty()
+    {
+        // A connection that was only idle has asked for nothing, and is told nothing.
+        left.io.into_inner().send_last(TIMED_OUT);
     }
 }

@@ -20,6 +20,9 @@ mod polling;
 mod runtime;
 mod service;
 mod stream;
+#[cfg(feature = "tower")]
+mod tower;
+mod upgrade;
 mod verify;
 mod websocket;
 mod whole_frame;

@@ -55,6 +55,14 @@ pub struct Options {
     pub client: Option<Arc<ClientBundle>>,
 }
 
+impl Options {
+    /// The defaults of a bare Engine.IO server: the path is `/engine.io`.
+    #[must_use]
+    pub fn engine_io() -> Self {
+        Self { path: "/engine.io".into(), ..Self::default() }
+    }
+}
+
 impl Default for Options {
     fn default() -> Self {
         Self {

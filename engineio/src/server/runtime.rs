@@ -16,7 +16,7 @@ use super::{
 use crate::{
     adapter::MemoryAdapter,
     config::{Config, ConfigError},
-    hub::{BoxFuture, FLUSH_AT_ONCE, Flush, Runtime, Server, Timed},
+    hub::{BoxFuture, Engine, FLUSH_AT_ONCE, Flush, Runtime, Server, Timed},
     sid::Sid,
 };
 
@@ -133,6 +133,29 @@ impl Server {
 }
 
 impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Engine {
+    /// A bare Engine.IO server with the default limits, on tokio.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_runtime(Config::default(), TokioRuntime::new())
+    }
+
+    /// A bare Engine.IO server with limits of the caller's choice, on tokio.
+    ///
+    /// # Errors
+    /// A setting makes no sense.
+    pub fn with_config(config: Config) -> Result<Self, ConfigError> {
+        config.validate()?;
+        Ok(Self::with_runtime(config, TokioRuntime::new()))
+    }
+}
+
+impl Default for Engine {
     fn default() -> Self {
         Self::new()
     }

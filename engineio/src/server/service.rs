@@ -9,27 +9,23 @@ use http::{
     header::{CONNECTION, SET_COOKIE, UPGRADE},
     request::Parts,
 };
-use hyper::{
-    body::{Body as HttpBody, Incoming},
-    upgrade::{OnUpgrade, Upgraded},
-};
+use hyper::body::{Body as HttpBody, Incoming};
 
 use super::{
     compression::respond,
     cors::is_preflight,
     headers::{Body, empty, refusal, tame_internet_explorer, upgrade_refusal},
     hooks::ConnectionError,
-    http_stream::HoldBack,
     middleware::{self, Exchange, Verdict},
     options::Options,
     polling,
     verify::{Opening, Wanted},
-    websocket::{Connection, is_upgrade, switching_protocols},
+    websocket::is_upgrade,
 };
 use crate::{
     config::Config,
-    engine::{Action, BadRequest, Input, Query, RequestError, handshake},
-    hub::{Application, Encoded, Outbox, Peer, Peers, Runtime, Server, close_all},
+    engine::{BadRequest, RequestError, handshake},
+    hub::{Application, Encoded, Engine, Peer, Peers, Runtime, Server, close_all},
     sid::Sid,
 };
 
@@ -58,6 +54,22 @@ impl Server {
     #[must_use]
     pub fn service(&self) -> Service {
         self.service_with(Options::default())
+    }
+
+    /// The service for this server. All services of a server share its sessions.
+    #[must_use]
+    pub fn service_with(&self, options: Options) -> Service {
+        let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
+        let (application, peers) = (Arc::new(self.clone()), Arc::clone(self.peers()));
+        Service(Arc::new(Inner { application, config, runtime, options, peers }))
+    }
+}
+
+impl Engine {
+    /// The service for this server below `/engine.io`, with the default [`Options`].
+    #[must_use]
+    pub fn service(&self) -> Service {
+        self.service_with(Options::engine_io())
     }
 
     /// The service for this server. All services of a server share its sessions.
@@ -172,7 +184,7 @@ impl Service {
         response
     }
 
-    fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
+    pub(super) fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
         if let Some(tell) = &self.0.options.on_connection_error {
             tell(&ConnectionError { request, error });
         }
@@ -180,7 +192,7 @@ impl Service {
     }
 
     /// Adds the headers that every answer has; `opens` says whether it is the one that opens a session.
-    fn finish(&self, request: &Parts, response: &mut Response<Body>, opens: bool) {
+    pub(super) fn finish(&self, request: &Parts, response: &mut Response<Body>, opens: bool) {
         let (options, headers) = (&self.0.options, response.headers_mut());
         if let Some(cors) = &options.cors {
             cors.decorate(&request.headers, headers);
@@ -222,7 +234,7 @@ impl Service {
 
     /// Opens a session: the open packet is the first thing in its queue, after what a WebSocket may have to send
     /// before it. `None` if the id has been taken meanwhile.
-    fn open(&self, opening: Opening, parts: &Parts, first: &[u8]) -> Option<Arc<Peer>> {
+    pub(super) fn open(&self, opening: Opening, parts: &Parts, first: &[u8]) -> Option<Arc<Peer>> {
         let inner = &self.0;
         let Opening { sid, revision, transport, base64 } = opening;
         let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
@@ -274,80 +286,6 @@ impl Service {
         }
         Ok(response)
     }
-
-    /// Answers a request for a WebSocket, which begins once hyper has let go of the connection.
-    async fn websocket<B>(&self, mut request: Request<B>) -> Response<Body> {
-        let upgraded = hyper::upgrade::on(&mut request);
-        let (parts, body) = request.into_parts();
-        drop(body);
-        let opened = self.verify(&parts, true).await.and_then(|wanted| {
-            let bad = RequestError::BadRequest(BadRequest::TransportHandshakeError);
-            Ok((wanted, switching_protocols(&parts.headers).ok_or(bad)?))
-        });
-        let (mut response, wanted) = match opened {
-            Ok((wanted, response)) => (response, Some(wanted)),
-            Err(error) => (self.refuse(&parts, &error, true), None),
-        };
-        self.finish(&parts, &mut response, matches!(wanted, Some(Wanted::NewSession(_))));
-        match wanted {
-            Some(Wanted::NewSession(opening)) => self.begin(opening, Box::new(parts), upgraded),
-            Some(Wanted::Session(peer)) => {
-                let base64 = Query::parse(parts.uri.query().unwrap_or_default()).wants_base64();
-                self.0.runtime.spawn(Box::pin(switch(peer, upgraded, base64)));
-            }
-            None => {}
-        }
-        response
-    }
-
-    /// Opens a session on a connection that hyper has let go of; none if its id was taken in this moment.
-    fn take_over(
-        &self,
-        opening: Opening,
-        parts: &Parts,
-        upgraded: Upgraded,
-    ) -> Option<(Box<Connection>, Arc<Peer>)> {
-        let (connection, first) = Connection::new(upgraded, &self.0.config);
-        let peer = self.open(opening, parts, &first)?;
-        Some((connection, peer))
-    }
-
-    /// Opens a session on a WebSocket.
-    fn begin(&self, opening: Opening, mut parts: Box<Parts>, upgraded: OnUpgrade) {
-        if let Some(hold_back) = parts.extensions.remove::<HoldBack>() {
-            hold_back.ask();
-        }
-        let service = self.clone();
-        self.0.runtime.spawn(Box::pin(async move {
-            // A client that is gone before the switch leaves nothing behind.
-            let Ok(upgraded) = upgraded.await else { return };
-            if let Some((connection, peer)) = service.take_over(opening, &parts, upgraded) {
-                drop((service, parts));
-                connection.run(&peer).await;
-            }
-        }));
-    }
-}
-
-/// Upgrades a session from polling to a WebSocket.
-async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade, base64: bool) {
-    let Ok(upgraded) = upgraded.await else { return };
-    // The answer was not held back, as the client speaks next.
-    let (mut connection, _) = Connection::new(upgraded, peer.config());
-    let outbox = Box::new(Outbox::default());
-    if !connection.upgrade(&peer, &outbox).await {
-        return connection.dismiss(&outbox).await;
-    }
-    drop(outbox);
-    // A client of protocol 3 may read binary over the one transport and not over the other.
-    peer.set_base64(base64);
-    if peer.is_closing() {
-        // The application closed the session while the upgrade was going on.
-        if let Action::Close(_) = peer.feed(Input::Close { pending: false }) {
-            tracing::debug!("closing a session right after its upgrade");
-        }
-    }
-    connection.run(&peer).await;
 }
 
 impl hyper::service::Service<Request<Incoming>> for Service {

@@ -10,6 +10,7 @@ mod catch_all;
 mod connecting;
 mod deadlines;
 mod emitting;
+mod engine;
 mod event_errors;
 mod layers;
 mod leaving;

@@ -4,7 +4,10 @@
 #![allow(clippy::disallowed_methods, reason = "tests make their own tasks")]
 #![allow(missing_docs, unreachable_pub, reason = "tests are described by their names and used by nobody")]
 
+#[cfg(feature = "tower")]
+mod axum;
 mod client;
+mod http;
 mod polling;
 mod stopping;
 mod websocket;
