@@ -46,6 +46,21 @@ for (const transports of [["polling"], ["websocket"], ["polling", "websocket"]])
       if (transports.length > 1 && socket.transport.name !== "websocket") await once(socket, "upgrade");
     });
 
+    test("splits what is together over the limit of a body, and each part arrives", async () => {
+      const { socket, inbox } = await connect({ transports });
+      const sent = ["a", "b", "c", "d"].map((letter) => letter.repeat(600_000));
+      for (const text of sent) socket.send(text);
+      assert.deepEqual(await inbox.takeMany(sent.length), sent);
+    });
+
+    test("is closed by a message over the limit", async () => {
+      const { socket } = await connect({ transports });
+      const closed = once(socket, "close");
+      socket.send("x".repeat(1_000_001));
+      const [reason] = await closed;
+      assert.match(reason, /^transport (close|error)$/);
+    });
+
     test("answers the server's pings", async () => {
       const { socket, inbox } = await connect({ transports });
       for (let count = 0; count < 3; count += 1) await once(socket, "heartbeat");
