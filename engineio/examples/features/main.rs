@@ -6,6 +6,7 @@
 mod broadcast;
 mod clients;
 mod http;
+mod recovery;
 mod sending;
 
 use engineio::{
@@ -25,6 +26,7 @@ const FEATURES: &[Feature] = &[
     ("broadcast", broadcast::server),
     ("clients", clients::server),
     ("http", http::server),
+    ("recovery", recovery::server),
     ("sending", sending::server),
 ];
 

@@ -668,6 +668,22 @@ fn no_more_goes_before_the_answer_than_one_polling_response_holds() {
 }
 
 #[test]
+fn a_client_that_is_cut_off_between_the_answer_and_the_rest_still_goes_on() {
+    let world = world();
+    let (client, mut memory) = joined(&world);
+    client.vanish();
+    for number in 0..40 {
+        world.io.emit("ev", &number);
+    }
+    let client = world.client();
+    client.send(&memory.connect());
+    memory.take_in(&client.received()[..16]);
+    client.send(r#"2["hello"]"#);
+    assert!(back(&world, &mut memory).1);
+    assert_eq!(memory.take_events(), (0..40).map(Value::from).collect::<Vec<_>>());
+}
+
+#[test]
 fn a_websocket_carries_the_answer_first_as_it_may_break_behind_any_packet() {
     let world = world();
     let (client, memory) = joined(&world);

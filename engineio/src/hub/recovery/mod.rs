@@ -136,14 +136,6 @@ impl Timed for History {
     }
 }
 
-/// What a client that comes back is to be sent.
-pub(crate) struct Missed {
-    /// The packets in order.
-    pub(crate) packets: Vec<Encoded>,
-    /// The last event that the client has once it has got them.
-    pub(crate) last: u64,
-}
-
 /// The history while nobody else can change it.
 pub(crate) struct Book<'a> {
     state: MutexGuard<'a, State>,
@@ -253,19 +245,17 @@ impl Book<'_> {
         (from >= stay.floor && self.missed(id, stay, from).is_some()).then_some(from)
     }
 
-    /// The events after `from` that were for a client; `None` if some of them are gone, or are too many to be queued.
-    pub(crate) fn missed(&self, id: &Sid, stay: &Stay, from: u64) -> Option<Missed> {
+    /// The numbered events after `from` that were for a client; `None` if some of them are gone, or are too many to be queued.
+    pub(crate) fn missed(&self, id: &Sid, stay: &Stay, from: u64) -> Option<Vec<(u64, Encoded)>> {
         self.state.log.reaches(from, stay.confirmed).then_some(())?;
         let (max_packets, max_bytes) = self.history.max_missed;
-        let mut missed = Missed { packets: Vec::new(), last: from };
-        let mut bytes = 0;
+        let (mut missed, mut bytes) = (Vec::new(), 0);
         for (number, packet) in self.state.log.missed(id, &stay.membership, from, stay.confirmed) {
             bytes += packet.frames().len();
-            if missed.packets.len() >= max_packets || bytes > max_bytes {
+            if missed.len() >= max_packets || bytes > max_bytes {
                 return None;
             }
-            missed.packets.push(packet.clone());
-            missed.last = number;
+            missed.push((number, packet.clone()));
         }
         Some(missed)
     }

@@ -16,7 +16,7 @@ pub(crate) struct Stay {
     pub(super) start: u64,
     /// The last event the client is known to have.
     pub(super) floor: u64,
-    /// The last event the client has if it got what it was sent when it came back.
+    /// The last event the client has if it got the answer when it came back.
     resumed_to: u64,
     /// When it was let in by the connection it has now.
     admitted: Instant,
@@ -68,9 +68,10 @@ impl Stay {
         self.floor
     }
 
-    /// The client has been sent what it missed, up to the event `last`.
-    pub(crate) fn is_resumed(&mut self, last: u64, now: Instant) {
-        (self.resumed_to, self.admitted, self.until) = (last, now, None);
+    /// The client has been answered, and sent what it missed: up to the event `told` so that it has it if it has the
+    /// answer.
+    pub(crate) fn is_resumed(&mut self, told: Option<u64>, now: Instant) {
+        (self.resumed_to, self.admitted, self.until) = (told.unwrap_or(self.floor), now, None);
     }
 
     /// Takes in when the last ping was sent that was answered over the connection.
@@ -81,7 +82,7 @@ impl Stay {
         }
     }
 
-    /// The client has shown that it got what it was sent when it came back.
+    /// The client has shown that it got the answer when it came back.
     pub(crate) fn is_heard(&mut self) {
         self.floor = self.floor.max(self.resumed_to);
     }

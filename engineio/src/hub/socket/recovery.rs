@@ -111,8 +111,8 @@ impl Socket {
         if self.0.recovered {
             // A middleware may have taken so long that too much is gone by now.
             let Some(missed) = book.missed(&self.0.id, stay, stay.resumed_from()) else { return false };
-            send_missed(peer, &reply, &missed.packets);
-            stay.is_resumed(missed.last, peer.runtime().now());
+            let told = send_missed(peer, &reply, missed);
+            stay.is_resumed(told, peer.runtime().now());
         } else {
             peer.push(reply, Admission::Always);
             stay.begin(last, peer.runtime().now());
@@ -168,7 +168,8 @@ impl Socket {
         let mut state = self.0.state.lock();
         let stay = state.stay.as_mut()?;
         stay.confirm(self.0.peer.confirmed());
-        if self.0.heard.load(Ordering::Relaxed) {
+        // On a WebSocket, an answer proves nothing of what it was sent with.
+        if self.0.heard.load(Ordering::Relaxed) && self.0.peer.transport() == Transport::Polling {
             stay.is_heard();
         }
         Some(look(stay))
@@ -217,16 +218,20 @@ impl Socket {
 /// lost in between: the client would not tell of it, and would get it twice. So only what arrives together with the
 /// answer goes before it, as the reference has it: in one polling response. The rest goes behind it, and a WebSocket
 /// carries all of it behind.
-fn send_missed(peer: &Arc<Peer>, reply: &Encoded, missed: &[Encoded]) {
+///
+/// Answers the last event that a client has which has got the answer, if it has any of these.
+fn send_missed(peer: &Arc<Peer>, reply: &Encoded, missed: Vec<(u64, Encoded)>) -> Option<u64> {
+    let (numbers, packets): (Vec<_>, Vec<_>) = missed.into_iter().unzip();
     let together = match peer.transport() {
-        Transport::Polling => fitting(reply, missed, peer.config()),
+        Transport::Polling => fitting(reply, &packets, peer.config()),
         Transport::Websocket => 0,
     };
-    let (before, behind) = missed.split_at(together);
+    let (before, behind) = packets.split_at(together);
     peer.push(Encoded::answer_with(reply, before), Admission::Always);
     for packet in behind {
         peer.push(packet.clone(), Admission::Always);
     }
+    numbers[..together].last().copied()
 }
 
 /// How many of the packets fit into one polling response with the reply.
