@@ -44,8 +44,8 @@ pub struct Config {
     pub websocket: bool,
     /// Whether a polling session may move to WebSocket. Default true.
     pub allow_upgrades: bool,
-    /// Whether clients of Engine.IO protocol 3 are served, which Socket.IO clients 1 and 2 speak. The socket ids of
-    /// such clients are made of their sessions' secret ids, so they should not be told to others. Default false.
+    /// Whether clients of Engine.IO protocol 3 are served, which Socket.IO 2 speaks. The socket ids of such clients are
+    /// made of their sessions' secret ids, so they should not be told to others. Default false.
     pub allow_eio3: bool,
     /// The binary attachments of one packet. Default 10, which the newest clients refuse to exceed as well.
     pub max_attachments: usize,

@@ -31,7 +31,7 @@
 //! - [`server::Service`] is the server as a hyper service, to be mounted in front of your own routes.
 //!   With the feature `tower` it is a tower service as well, for axum and others.
 //! - [`Engine`] is a bare Engine.IO server: messages, and nothing on top of them.
-//! - Clients of Socket.IO 1 and 2 are served with [`Config::allow_eio3`].
+//! - Clients of Socket.IO 2 are served with [`Config::allow_eio3`].
 //!
 //! # Promises
 //! - Events of one socket reach its listeners in order, one after the other, in both directions.

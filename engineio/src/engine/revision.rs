@@ -8,7 +8,7 @@ use super::{
 /// A revision of the Engine.IO protocol.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Revision {
-    /// `EIO=3`, spoken by Socket.IO clients 1 and 2; served only with [`Config::allow_eio3`](crate::Config::allow_eio3).
+    /// `EIO=3`, spoken by Socket.IO 2; served only with [`Config::allow_eio3`](crate::Config::allow_eio3).
     V3,
     /// `EIO=4`, spoken by Socket.IO clients from 3 on.
     V4,

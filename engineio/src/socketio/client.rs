@@ -98,7 +98,7 @@ impl Client {
         }
     }
 
-    /// The same for a client of protocol 4, the one of Socket.IO 1 and 2.
+    /// The same for a client of protocol 4, the one of Socket.IO 2.
     #[must_use]
     pub fn of_protocol_four(config: &Config, now: Instant) -> Self {
         Self { has_queries: true, ..Self::new(config, now) }

@@ -133,6 +133,20 @@ for (const { version, io, eio } of AGES) {
         assert.equal(eio === 3 ? refusal : refusal.message, "Invalid namespace");
       });
 
+      test("the client can leave and come again, and its listeners hear each event once", async () => {
+        const [socket, id] = await greeted();
+        const answers = [];
+        socket.on("echo-back", (...args) => answers.push(args));
+        const [gone, hello] = [once(socket, "disconnect"), once(socket, "hello")];
+        socket.disconnect();
+        assert.equal((await gone)[0], "io client disconnect");
+        socket.connect();
+        assert.notEqual((await hello)[0], id);
+        socket.emit("echo", "again");
+        await acknowledged(socket, "ask");
+        assert.deepEqual(answers, [["again"]]);
+      });
+
       test("the client comes back after the server was killed, and what it sent meanwhile arrives", async () => {
         const port = await freePort();
         let own = await startFeature("clients", { port });

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 const require = createRequire(import.meta.url);
 
 /**
- * The clients by version: `io` makes a socket, `eio` is the Engine.IO protocol it speaks. Versions 1 and 2 speak 3: they
+ * The clients by version: `io` makes a socket, `eio` is the Engine.IO protocol it speaks. Version 2 speaks 3: its clients
  * are in `/` without asking, take their session's id for their own, and send a query where others send `auth`.
  */
 export const AGES = Object.entries({
