@@ -5,6 +5,7 @@
 
 mod broadcast;
 mod clients;
+mod deflate;
 mod http;
 mod recovery;
 mod sending;
@@ -25,6 +26,7 @@ type Feature = (&'static str, fn() -> Made);
 const FEATURES: &[Feature] = &[
     ("broadcast", broadcast::server),
     ("clients", clients::server),
+    ("deflate", deflate::server),
     ("http", http::server),
     ("recovery", recovery::server),
     ("sending", sending::server),

@@ -42,6 +42,7 @@ struct Others {
     v3_base64: OnceLock<Encoded>,
     gzip: OnceLock<Bytes>,
     deflate: OnceLock<Bytes>,
+    deflated: OnceLock<Encoded>,
 }
 
 /// How a polling payload may be compressed.
@@ -194,6 +195,23 @@ impl Encoded {
             Coding::Deflate => &self.others().deflate,
         };
         form.get_or_init(compress).clone()
+    }
+
+    /// The packet with those of its WebSocket messages compressed that `compress` compresses, when the first receiver asks
+    /// for it (RFC 7692). It is for WebSockets alone.
+    #[must_use]
+    pub fn deflated(&self, compress: impl Fn(&[u8]) -> Option<Vec<u8>>) -> Self {
+        let make = || {
+            let mut out = Vec::with_capacity(self.frames().len());
+            for (kind, data) in frames::split(self.frames()) {
+                match compress(data) {
+                    Some(data) => frames::push_compressed(kind, &data, &mut out),
+                    None => frames::push(kind, &[], data, &mut out),
+                }
+            }
+            Self::from_frames(out, 0, self.packets()).with_compression(false)
+        };
+        self.others().deflated.get_or_init(make).clone()
     }
 
     /// The packet for clients of protocol 3, to which its frames and its parts in payloads belong; with `base64` for

@@ -17,6 +17,13 @@ pub(super) fn push(kind: Kind, first: &[u8], second: &[u8], out: &mut Vec<u8>) {
     out.extend_from_slice(second);
 }
 
+/// Appends a frame whose data is compressed, which its first reserved bit says (RFC 7692, section 6).
+pub(super) fn push_compressed(kind: Kind, data: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    push(kind, &[], data, out);
+    out[start] |= 0x40;
+}
+
 /// Writes a frame's header to the beginning of `buffer`.
 pub(super) fn header(kind: Kind, length: usize, buffer: &mut [u8; MAX_HEADER]) -> &[u8] {
     buffer[0] = kind as u8;

@@ -68,7 +68,7 @@ pub use namespace::{
     AdapterFactory, Namespace, NamespaceRequest, ParentBroadcast, ParentNamespace, PatternError, RoomEvent,
     ServerSideEvent, WeakNamespace,
 };
-pub use outbox::{Admission, Outbox, Sent};
+pub use outbox::{Admission, Compressor, Outbox, Sent};
 pub use payload::Payload;
 pub use peer::{Peer, Peers, PollAnswer, close_all};
 pub use poll_payload::PollPayload;

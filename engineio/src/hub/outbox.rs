@@ -49,7 +49,12 @@ struct State {
     link: Option<Arc<dyn Link>>,
     writable: bool,
     closed: bool,
+    /// What packets become before they are queued, on a WebSocket that compresses.
+    compress: Option<Arc<Compressor>>,
 }
+
+/// Makes a packet's compressed form.
+pub type Compressor = dyn Fn(&Encoded) -> Encoded + Send + Sync;
 
 impl fmt::Debug for Outbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -93,6 +98,10 @@ impl Outbox {
             if state.closed {
                 return Ok(Sent::Closed);
             }
+            let packet = match &state.compress {
+                Some(compress) if packet.compress() => compress(&packet),
+                Some(_) | None => packet,
+            };
             let ready = state.writable && state.queue.is_empty();
             if admission == Admission::Volatile && !ready {
                 return Ok(Sent::Dropped);
@@ -132,6 +141,11 @@ impl Outbox {
         let mut state = self.state.lock();
         state.link = Some(link);
         state.writable = true;
+    }
+
+    /// Compresses what is sent from now on.
+    pub fn compress(&self, compressor: Arc<Compressor>) {
+        self.state.lock().compress = Some(compressor);
     }
 
     /// Lets go of the WebSocket, so that a program that holds on to the session does not hold the socket open.

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::{
 };
 
 use super::{
+    deflate::{PerMessageDeflate, inflate},
     fragments::Fragments,
     whole_frame::{self, WholeFrame},
 };
@@ -137,11 +138,17 @@ pub(super) struct Codec {
     /// Only while part of a message has been read.
     reading: Option<Box<Reading>>,
     config: Arc<Config>,
+    deflate: Option<PerMessageDeflate>,
 }
 
 impl Codec {
-    pub(super) fn new(config: &Arc<Config>) -> Self {
-        Self { reading: None, config: Arc::clone(config) }
+    pub(super) fn new(config: &Arc<Config>, deflate: Option<PerMessageDeflate>) -> Self {
+        Self { reading: None, config: Arc::clone(config), deflate }
+    }
+
+    /// When messages are compressed, if the client has agreed to it.
+    pub(super) fn deflate(&self) -> Option<PerMessageDeflate> {
+        self.deflate
     }
 
     /// The next message in the bytes at hand; `None` if they end before it does.
@@ -157,8 +164,13 @@ impl Codec {
                 return Ok(Some(Incoming::InPlace(frame)));
             }
         }
-        let mut reading = self.reading.take().unwrap_or_else(|| Reading::begin(self.config.max_payload));
-        let read = reading.read(scratch, outbox, self.config.max_fragments);
+        let mut reading = self.reading.take().unwrap_or_else(|| self.begin());
+        let mut read = reading.read(scratch, outbox, self.config.max_fragments);
+        if let Ok(Message::Binary(bytes)) = &read
+            && let Some(is_text) = reading.fragments.take_compressed()
+        {
+            read = inflated(bytes, is_text, self.config.max_payload);
+        }
         let ends = matches!(&read, Err(Error::Io(error)) if error.kind() == io::ErrorKind::WouldBlock);
         if ends && reading.fragments.at_boundary() {
             Reading::put_by(reading);
@@ -166,6 +178,15 @@ impl Codec {
             self.reading = Some(reading);
         }
         if ends { Ok(None) } else { read.map(|message| Some(Incoming::Message(message))) }
+    }
+
+    /// What reads the next message.
+    fn begin(&self) -> Box<Reading> {
+        let mut reading = Reading::begin(self.config.max_payload);
+        if self.deflate.is_some() {
+            reading.fragments = Fragments::of_compressed();
+        }
+        reading
     }
 
     /// Writes tungstenite's answer to a close frame into the outbox.
@@ -176,6 +197,16 @@ impl Codec {
             let _ = context.flush(&mut Pipe { scratch, outbox, fragments, max_fragments: usize::MAX });
         }
     }
+}
+
+/// A message that was compressed.
+fn inflated(bytes: &[u8], is_text: bool, limit: usize) -> Result<Message, Error> {
+    let bytes = inflate(bytes, limit)?;
+    if !is_text {
+        return Ok(Message::Binary(bytes.into()));
+    }
+    let text = String::from_utf8(bytes).map_err(|error| Error::Utf8(error.to_string()))?;
+    Ok(Message::text(text))
 }
 
 impl Reading {
@@ -228,13 +259,12 @@ impl Read for Pipe<'_> {
         if length == 0 {
             return Err(io::ErrorKind::WouldBlock.into());
         }
-        let bytes = &unread[..length];
-        if !self.fragments.admit(bytes, self.max_fragments) {
+        buf[..length].copy_from_slice(&unread[..length]);
+        let Some(admitted) = self.fragments.admit(&mut buf[..length], self.max_fragments) else {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a message has too many frames"));
-        }
-        buf[..length].copy_from_slice(bytes);
-        self.scratch.start += length;
-        Ok(length)
+        };
+        self.scratch.start += admitted;
+        Ok(admitted)
     }
 }
 
@@ -274,7 +304,7 @@ mod tests {
         let config = Arc::new(Config::default());
         let (first, second) = (frame("a message of the first"), frame("and one of the second"));
         for cut in 1..first.len() {
-            let (mut one, mut other) = (Codec::new(&config), Codec::new(&config));
+            let (mut one, mut other) = (Codec::new(&config, None), Codec::new(&config, None));
             assert!(read(&mut one, &first[..cut]).is_empty());
             assert_eq!(read(&mut other, &second), ["and one of the second"]);
             assert_eq!(read(&mut one, &first[cut..]), ["a message of the first"]);
@@ -284,7 +314,7 @@ mod tests {
 
     #[test]
     fn nothing_is_kept_for_a_connection_between_two_messages() {
-        let mut codec = Codec::new(&Arc::default());
+        let mut codec = Codec::new(&Arc::default(), None);
         for length in [10, 60_000, 10] {
             let text = frame(&"x".repeat(length));
             read(&mut codec, &text[..5]);
@@ -297,10 +327,10 @@ mod tests {
     #[test]
     fn the_limit_is_that_of_the_connection_whoever_read_before() {
         let small = Arc::new(Config { max_payload: 10, ..Config::default() });
-        read(&mut Codec::new(&Arc::default()), &frame("more than ten bytes"));
+        read(&mut Codec::new(&Arc::default(), None), &frame("more than ten bytes"));
         let (bytes, outbox) = (frame("more than ten bytes"), Outbox::default());
-        let refused = Codec::new(&small).next(&mut Scratch::with(&bytes), &outbox);
+        let refused = Codec::new(&small, None).next(&mut Scratch::with(&bytes), &outbox);
         assert!(matches!(refused, Err(Error::Capacity(_))));
-        assert_eq!(read(&mut Codec::new(&Arc::default()), &bytes), ["more than ten bytes"]);
+        assert_eq!(read(&mut Codec::new(&Arc::default(), None), &bytes), ["more than ten bytes"]);
     }
 }

@@ -9,6 +9,10 @@ const MAX_HEADER: usize = 14;
 const FINAL: u8 = 0x80;
 const MASKED: u8 = 0x80;
 const CONTROL: u8 = 0x08;
+const TEXT: u8 = 0x01;
+const BINARY: u8 = 0x02;
+/// The first reserved bit, as `permessage-deflate` uses it.
+const COMPRESSED: u8 = 0x40;
 
 /// Where in the stream of frames we are.
 #[derive(Debug, Default)]
@@ -22,26 +26,66 @@ pub(super) struct Fragments {
     count: usize,
     /// The longest payload of a frame so far.
     largest: u64,
+    /// Whether messages may be compressed.
+    deflates: bool,
+    /// The present message is compressed, and this says whether it is text.
+    compressed: Option<bool>,
 }
 
 impl Fragments {
-    /// Takes in the next bytes of the stream; answers false once a message has more than `limit` frames.
-    pub(super) fn admit(&mut self, mut bytes: &[u8], limit: usize) -> bool {
-        while !bytes.is_empty() {
+    /// At the beginning of a connection on which messages may be compressed.
+    pub(super) fn of_compressed() -> Self {
+        Self { deflates: true, ..Self::default() }
+    }
+
+    /// Takes in the next bytes of the stream and answers how many; `None` once a message has more than `limit` frames.
+    ///
+    /// Where messages may be compressed, no more is taken than the present one has, and one that is looks binary from
+    /// here on: [`take_compressed`](Self::take_compressed) says what it is, once it has been read.
+    pub(super) fn admit(&mut self, bytes: &mut [u8], limit: usize) -> Option<usize> {
+        let mut at = 0;
+        while at < bytes.len() {
             if self.payload > 0 {
-                let skipped = usize::try_from(self.payload).unwrap_or(usize::MAX).min(bytes.len());
+                let rest = bytes.len() - at;
+                let skipped = usize::try_from(self.payload).unwrap_or(usize::MAX).min(rest);
                 self.payload -= skipped as u64;
-                bytes = &bytes[skipped..];
-                continue;
+                at += skipped;
+            } else {
+                if self.have == 0 && self.deflates {
+                    bytes[at] = self.begin_frame(bytes[at]);
+                }
+                self.header[self.have] = bytes[at];
+                self.have += 1;
+                at += 1;
+                if self.have < self.wanted() {
+                    continue;
+                }
+                if !self.begin_payload(limit) {
+                    return None;
+                }
             }
-            self.header[self.have] = bytes[0];
-            self.have += 1;
-            bytes = &bytes[1..];
-            if self.have == self.wanted() && !self.begin_payload(limit) {
-                return false;
+            if self.deflates && self.at_boundary() {
+                break;
             }
         }
-        true
+        Some(at)
+    }
+
+    /// Notes whether a message that begins is compressed; answers the first byte of its frame without saying so.
+    fn begin_frame(&mut self, first: u8) -> u8 {
+        let opcode = first & 0x0f;
+        // A message begins with a frame of text or of binary data; other frames must not have the bit.
+        if !matches!(opcode, TEXT | BINARY) {
+            return first;
+        }
+        let is_compressed = first & COMPRESSED != 0;
+        self.compressed = is_compressed.then_some(opcode == TEXT);
+        if is_compressed { first & !COMPRESSED & !0x0f | BINARY } else { first }
+    }
+
+    /// Whether the message that was read is a compressed text, or else compressed binary data; `None` if it is neither.
+    pub(super) fn take_compressed(&mut self) -> Option<bool> {
+        self.compressed.take()
     }
 
     /// Whether the bytes so far end where a message does.
@@ -117,7 +161,8 @@ mod tests {
         let stream: Vec<u8> = frames.iter().flat_map(|&(first, length)| frame(first, length)).collect();
         for step in [1, 3, 7, stream.len()] {
             let mut fragments = Fragments::default();
-            let admitted = stream.chunks(step).all(|chunk| fragments.admit(chunk, limit));
+            let admitted =
+                stream.chunks(step).all(|chunk| fragments.admit(&mut chunk.to_vec(), limit).is_some());
             assert_eq!(admitted, expected, "{frames:?} in steps of {step}");
         }
     }
@@ -141,8 +186,31 @@ mod tests {
     #[test]
     fn a_length_of_64_bits_does_not_overflow() {
         let mut fragments = Fragments::default();
-        let header = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
-        assert!(fragments.admit(&header, 1));
-        assert!(fragments.admit(&[0; 1_000], 1));
+        let mut header = [0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 0];
+        assert!(fragments.admit(&mut header, 1).is_some());
+        assert!(fragments.admit(&mut [0; 1_000], 1).is_some());
+    }
+
+    #[test]
+    fn a_compressed_message_is_binary_for_others_and_ends_what_is_taken() {
+        let mut fragments = Fragments::of_compressed();
+        let mut stream = [frame(0x41, 3), frame(0x89, 2), frame(0x80, 1), frame(0xc2, 1)].concat();
+        let first = 4 + 2 + 3 + 6 + 2 + 6 + 1;
+        assert_eq!(fragments.admit(&mut stream, 10), Some(first));
+        assert_eq!((stream[0], fragments.take_compressed()), (0x02, Some(true)));
+        assert_eq!(fragments.admit(&mut stream[first..], 10), Some(stream.len() - first));
+        assert_eq!((stream[first], fragments.take_compressed()), (0x82, Some(false)));
+    }
+
+    #[test]
+    fn the_bit_is_left_for_refusal_where_it_must_not_be() {
+        for first in [0xc9, 0xc0, 0xd1] {
+            let mut stream = frame(first, 1);
+            Fragments::of_compressed().admit(&mut stream, 10);
+            assert!(stream[0] & 0x70 != 0, "{first:x}");
+        }
+        let mut stream = frame(0xc1, 1);
+        Fragments::default().admit(&mut stream, 10);
+        assert_eq!(stream[0], 0xc1, "nothing was agreed on");
     }
 }

@@ -7,6 +7,7 @@ use super::{
     compression::HttpCompression,
     cookie::Cookie,
     cors::Cors,
+    deflate::PerMessageDeflate,
     hooks::{AllowRequest, ConnectionErrorHook, GenerateId, HeadersHook},
     middleware::Middleware,
 };
@@ -51,6 +52,9 @@ pub struct Options {
     pub on_connection_error: Option<ConnectionErrorHook>,
     /// When polling responses are compressed; none leaves all as they are. Default from 1,024 bytes on.
     pub http_compression: Option<HttpCompression>,
+    /// When messages to WebSocket clients are compressed, if they offer it; none leaves all as they are. Default none:
+    /// it costs more time than most networks save.
+    pub per_message_deflate: Option<PerMessageDeflate>,
     /// The client library to serve below the path. Default none.
     pub client: Option<Arc<ClientBundle>>,
 }
@@ -77,6 +81,7 @@ impl Default for Options {
             headers: None,
             on_connection_error: None,
             http_compression: Some(HttpCompression::default()),
+            per_message_deflate: None,
             client: None,
         }
     }
@@ -90,6 +95,7 @@ impl fmt::Debug for Options {
             .field("cookie", &self.cookie)
             .field("middleware", &self.middleware)
             .field("http_compression", &self.http_compression)
+            .field("per_message_deflate", &self.per_message_deflate)
             .field("client", &self.client)
             .finish_non_exhaustive()
     }

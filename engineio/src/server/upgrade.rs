@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use http::{Request, Response, request::Parts};
+use http::{Request, Response, header::SEC_WEBSOCKET_EXTENSIONS, request::Parts};
 use hyper::upgrade::{OnUpgrade, Upgraded};
 
 use super::{
+    deflate::{PerMessageDeflate, negotiate},
     headers::Body,
     http_stream::HoldBack,
     service::Service,
@@ -26,16 +27,27 @@ impl Service {
             let bad = RequestError::BadRequest(BadRequest::TransportHandshakeError);
             Ok((wanted, switching_protocols(&parts.headers).ok_or(bad)?))
         });
+        let agreed = self.options().per_message_deflate.and_then(|deflate| {
+            let answer = negotiate(&parts.headers)?;
+            Some((deflate, answer))
+        });
         let (mut response, wanted) = match opened {
             Ok((wanted, response)) => (response, Some(wanted)),
             Err(error) => (self.refuse(&parts, &error, true), None),
         };
+        let mut deflate = None;
+        if let Some((options, answer)) = agreed
+            && wanted.is_some()
+        {
+            response.headers_mut().insert(SEC_WEBSOCKET_EXTENSIONS, answer);
+            deflate = Some(options);
+        }
         self.finish(&parts, &mut response, matches!(wanted, Some(Wanted::NewSession(_))));
         match wanted {
-            Some(Wanted::NewSession(opening)) => self.begin(opening, Box::new(parts), upgraded),
+            Some(Wanted::NewSession(opening)) => self.begin(opening, Box::new(parts), upgraded, deflate),
             Some(Wanted::Session(peer)) => {
                 let base64 = Query::parse(parts.uri.query().unwrap_or_default()).wants_base64();
-                self.runtime().spawn(Box::pin(switch(peer, upgraded, base64)));
+                self.runtime().spawn(Box::pin(switch(peer, upgraded, base64, deflate)));
             }
             None => {}
         }
@@ -48,14 +60,21 @@ impl Service {
         opening: Opening,
         parts: &Parts,
         upgraded: Upgraded,
+        deflate: Option<PerMessageDeflate>,
     ) -> Option<(Box<Connection>, Arc<Peer>)> {
-        let (connection, first) = Connection::new(upgraded, self.config());
+        let (connection, first) = Connection::new(upgraded, self.config(), deflate);
         let peer = self.open(opening, parts, &first)?;
         Some((connection, peer))
     }
 
     /// Opens a session on a WebSocket.
-    fn begin(&self, opening: Opening, mut parts: Box<Parts>, upgraded: OnUpgrade) {
+    fn begin(
+        &self,
+        opening: Opening,
+        mut parts: Box<Parts>,
+        upgraded: OnUpgrade,
+        deflate: Option<PerMessageDeflate>,
+    ) {
         if let Some(hold_back) = parts.extensions.remove::<HoldBack>() {
             hold_back.ask();
         }
@@ -63,7 +82,7 @@ impl Service {
         self.runtime().spawn(Box::pin(async move {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
-            if let Some((connection, peer)) = service.take_over(opening, &parts, upgraded) {
+            if let Some((connection, peer)) = service.take_over(opening, &parts, upgraded, deflate) {
                 drop((service, parts));
                 connection.run(&peer).await;
             }
@@ -72,10 +91,10 @@ impl Service {
 }
 
 /// Upgrades a session from polling to a WebSocket.
-async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade, base64: bool) {
+async fn switch(peer: Arc<Peer>, upgraded: OnUpgrade, base64: bool, deflate: Option<PerMessageDeflate>) {
     let Ok(upgraded) = upgraded.await else { return };
     // The answer was not held back, as the client speaks next.
-    let (mut connection, _) = Connection::new(upgraded, peer.config());
+    let (mut connection, _) = Connection::new(upgraded, peer.config(), deflate);
     let outbox = Box::new(Outbox::default());
     if !connection.upgrade(&peer, &outbox).await {
         return connection.dismiss(&outbox).await;

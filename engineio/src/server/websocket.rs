@@ -24,6 +24,7 @@ use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
 
 use super::{
     codec::{Codec, Incoming, Scratch, View},
+    deflate::{PerMessageDeflate, deflated},
     headers::Body,
     stream::{Reader, Taken, Writer, take_back},
 };
@@ -92,15 +93,22 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Takes over a stream that hyper has upgraded; answers as well what must be written to it before anything else.
-    pub(super) fn new(upgraded: Upgraded, config: &Arc<Config>) -> (Box<Self>, Vec<u8>) {
+    pub(super) fn new(
+        upgraded: Upgraded,
+        config: &Arc<Config>,
+        deflate: Option<PerMessageDeflate>,
+    ) -> (Box<Self>, Vec<u8>) {
         let Taken { reader, writer, unread, held } = take_back(upgraded);
-        let connection = Self { codec: Codec::new(config), reader, writer, unread, is_over: false };
+        let connection = Self { codec: Codec::new(config, deflate), reader, writer, unread, is_over: false };
         (Box::new(connection), held)
     }
 
     /// Runs a session from its opening or its upgrade to its end.
     pub(super) async fn run(mut self: Box<Self>, peer: &Arc<Peer>) {
         let guard = LostOnDrop(peer);
+        if let Some(PerMessageDeflate { threshold }) = self.codec.deflate() {
+            peer.outbox().compress(Arc::new(move |packet| deflated(packet, threshold)));
+        }
         peer.attach(self.link());
         poll_fn(|cx| self.poll(peer, cx)).await;
         drop(guard);
