@@ -7,17 +7,21 @@ mod broadcast;
 mod clients;
 mod deflate;
 mod http;
+mod namespaces;
 mod recovery;
+mod rooms;
 mod sending;
 
+use std::error::Error;
+
 use engineio::{
-    ConfigError, Server,
+    Server,
     server::{Options, serve_connection},
 };
 use tokio::net::TcpListener;
 
 /// A server as one feature needs it, and how it answers HTTP.
-type Made = Result<(Server, Options), ConfigError>;
+type Made = Result<(Server, Options), Box<dyn Error>>;
 
 /// A feature's name and server.
 type Feature = (&'static str, fn() -> Made);
@@ -28,12 +32,14 @@ const FEATURES: &[Feature] = &[
     ("clients", clients::server),
     ("deflate", deflate::server),
     ("http", http::server),
+    ("namespaces", namespaces::server),
     ("recovery", recovery::server),
+    ("rooms", rooms::server),
     ("sending", sending::server),
 ];
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<(), Box<dyn Error>> {
     let wanted = std::env::var("FEATURE").unwrap_or_default();
     let Some((_, make)) = FEATURES.iter().find(|(name, _)| *name == wanted) else {
         let names: Vec<_> = FEATURES.iter().map(|(name, _)| *name).collect();

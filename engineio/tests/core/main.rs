@@ -6,7 +6,9 @@
 
 mod acks;
 mod bounds;
+mod broadcasts;
 mod catch_all;
+mod cluster;
 mod connecting;
 mod deadlines;
 mod emitting;

@@ -15,7 +15,7 @@ use engineio::{
     Config, Server, Sid,
     adapter::MemoryAdapter,
     engine::{CloseReason, Input, Packet, Revision, Transport},
-    hub::{BoxFuture, Flush, Peer, Peers, Runtime, Timed},
+    hub::{AdapterFactory, BoxFuture, Flush, Peer, Peers, Runtime, Timed},
 };
 
 /// Virtual time, counted ids, and tasks that run when they are told to.
@@ -68,6 +68,11 @@ impl World {
     }
 
     pub fn with(config: Config) -> Self {
+        Self::with_adapter(config, Arc::new(|_| Arc::new(MemoryAdapter::default())))
+    }
+
+    /// A world whose namespaces have adapters of the test's choice.
+    pub fn with_adapter(config: Config, adapter: AdapterFactory) -> Self {
         let runtime = Arc::new(FakeRuntime {
             start: Instant::now(),
             elapsed: Mutex::default(),
@@ -75,7 +80,6 @@ impl World {
             tasks: Mutex::default(),
             visits: Mutex::default(),
         });
-        let adapter = Arc::new(|_: &str| Arc::new(MemoryAdapter::default()) as _);
         let io = Server::with_runtime(config, Arc::<FakeRuntime>::clone(&runtime), adapter);
         Self { io, runtime, peers: Arc::default() }
     }

@@ -20,7 +20,7 @@ use super::{
     socket::{JoinError, Socket},
     turn::Turn,
 };
-use crate::{config::after, socketio::AckError};
+use crate::socketio::AckError;
 
 pub use remote::{HandshakeDetails, RemoteSocket, SocketDetails};
 pub use replies::{AckReplies, Answers, Debt, Question, Replies};
@@ -118,26 +118,19 @@ impl BroadcastOperator {
     ///
     /// The future fails only if the event cannot be sent to anyone; who has not answered is counted in [`Replies`].
     pub fn emit_with_ack<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> AckReplies {
-        let (namespace, runtime) = (&self.namespace, self.namespace.runtime());
-        let id = namespace.next_ack_id();
-        let packet = match encode::event(namespace.route(), Some(id), event, &Typed(args)) {
-            Ok(packet) => packet.with_compression(!self.selection.uncompressed),
-            Err(error) => return AckReplies::failed(AckError::Invalid(error.to_string())),
-        };
-        if self.selection.is_nobody() {
-            return AckReplies::of_nobody();
+        let (namespace, selection) = (&self.namespace, &self.selection);
+        let timeout = selection.timeout.unwrap_or(namespace.config().ack_timeout);
+        let question = Question::encode(namespace, event, &Typed(args), selection.target.clone(), timeout);
+        match question {
+            Ok(_) if selection.is_nobody() => AckReplies::of_nobody(),
+            Ok(mut question) => {
+                question.packet = question.packet.with_compression(!selection.uncompressed);
+                question.volatile = selection.volatile;
+                let _turn = Turn::begin(namespace.runtime());
+                AckReplies::ask(namespace.adapter(), namespace.runtime(), &question)
+            }
+            Err(error) => AckReplies::failed(AckError::Invalid(error.to_string())),
         }
-        let timeout = self.selection.timeout.unwrap_or(namespace.config().ack_timeout);
-        let question = Question {
-            target: self.target().clone(),
-            packet,
-            id,
-            timeout,
-            deadline: after(runtime.now(), timeout),
-            volatile: self.selection.volatile,
-        };
-        let _turn = Turn::begin(runtime);
-        AckReplies::ask(namespace.adapter(), runtime, &question)
     }
 
     fn target(&self) -> &Target {

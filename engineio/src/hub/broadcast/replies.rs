@@ -11,10 +11,14 @@ use std::{
 use parking_lot::Mutex;
 
 use crate::{
+    config::after,
     hub::{
         ack_future::Debtor,
         adapter::{Adapter, Target},
+        encode::{self, EmitError, WriteArgs},
         encoded::Encoded,
+        event::Event,
+        namespace::Namespace,
         runtime::{BoxFuture, Runtime, Timed},
     },
     socketio::{AckError, AckId, AckReply},
@@ -54,6 +58,36 @@ pub struct Question {
     pub deadline: Instant,
     /// Whether busy connections are skipped.
     pub volatile: bool,
+}
+
+impl Question {
+    /// A question that came from another server, for the clients of this one.
+    ///
+    /// # Errors
+    /// Clients would not accept the event.
+    pub fn new(
+        namespace: &Namespace,
+        event: &Event,
+        target: Target,
+        timeout: Duration,
+        volatile: bool,
+    ) -> Result<Self, EmitError> {
+        Self::encode(namespace, &event.name, &event.args, target, timeout)
+            .map(|this| Self { volatile, ..this })
+    }
+
+    pub(super) fn encode(
+        namespace: &Namespace,
+        event: &str,
+        args: &impl WriteArgs,
+        target: Target,
+        timeout: Duration,
+    ) -> Result<Self, EmitError> {
+        let id = namespace.next_ack_id();
+        let packet = encode::event(namespace.route(), Some(id), event, args)?;
+        let deadline = after(namespace.runtime().now(), timeout);
+        Ok(Self { target, packet, id, timeout, deadline, volatile: false })
+    }
 }
 
 /// Who is told what comes of a [`Question`].

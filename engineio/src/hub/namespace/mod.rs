@@ -198,9 +198,7 @@ impl Namespace {
         Route { namespace: self.name(), max_attachments: self.0.config.max_attachments }
     }
 
-    /// An id for an event that is to be answered, unused so far in this namespace of this server.
-    #[must_use]
-    pub fn next_ack_id(&self) -> AckId {
+    pub(crate) fn next_ack_id(&self) -> AckId {
         self.0.ack_ids.fetch_add(1, Ordering::Relaxed)
     }
 
