@@ -63,7 +63,8 @@ pub type Answered<T> = Result<Vec<T>, Unanswered<T>>;
 /// which is all that a single server needs. An adapter for a cluster has a
 /// [`MemoryAdapter`](crate::adapter::MemoryAdapter) as its table and leaves the first half to it. In the second half it
 /// first tells the other servers, unless [`Target::local`] is set, and then calls the same method of its table. What it
-/// hears from another server it gives to the table's methods, or to [`Namespace::receive_server_side`].
+/// hears from another server it gives to the table's methods, a broadcast to [`Namespace::tell_of_broadcast`] before,
+/// and what servers send each other to [`Namespace::receive_server_side`].
 ///
 /// No method waits: where other servers must answer, a future is answered, and what the method does at once has been
 /// done when it returns. So packets and what changes rooms keep their order.

@@ -67,11 +67,16 @@ pub struct Bus(Arc<Mutex<Vec<Node>>>);
 impl Bus {
     /// A server that is joined to the others in its namespace `/`.
     pub fn server(&self) -> World {
+        self.server_with("/")
+    }
+
+    /// A server that is joined to the others in one of its namespaces.
+    pub fn server_with(&self, joined: &'static str) -> World {
         let bus = self.clone();
         World::with_adapter(
             Config::default(),
             Arc::new(move |name: &str| -> Arc<dyn Adapter> {
-                if name == "/" { bus.join() } else { Arc::new(MemoryAdapter::default()) }
+                if name == joined { bus.join() } else { Arc::new(MemoryAdapter::default()) }
             }),
         )
     }
@@ -153,7 +158,7 @@ impl<T> Gathering<T> {
     fn add(&self, answers: Vec<T>) {
         let mut gathered = self.0.lock().unwrap();
         gathered.answers.extend(answers);
-        gathered.missing -= 1;
+        gathered.missing = gathered.missing.saturating_sub(1);
     }
 
     /// Tests poll by themselves, so that nobody has to be woken.
@@ -270,6 +275,7 @@ impl BusAdapter {
         match message {
             Message::Broadcast(target, wire, volatile) => {
                 let packet = namespace.encode(&from_wire(wire), None).unwrap();
+                namespace.tell_of_broadcast(&target, &packet);
                 self.table.broadcast(&target, &packet, volatile);
             }
             Message::Ask(number, target, wire, timeout, volatile) => {
@@ -326,6 +332,11 @@ impl Adapter for BusAdapter {
         self.namespace.set(namespace.downgrade()).unwrap();
     }
 
+    fn close(&self) -> BoxFuture<'static, ()> {
+        let (bus, own) = (self.bus.clone(), self.own);
+        Box::pin(async move { bus.lose(own) })
+    }
+
     fn insert(&self, socket: &Socket) {
         self.table.insert(socket);
     }
@@ -363,7 +374,7 @@ impl Adapter for BusAdapter {
     }
 
     fn broadcast(&self, target: &Target, packet: &Encoded, volatile: bool) {
-        let event = packet.event().expect("only events are broadcast");
+        let event = packet.event().unwrap();
         self.publish(target, &Message::Broadcast(target.clone(), to_wire(&event), volatile));
         self.table.broadcast(target, packet, volatile);
     }
@@ -374,7 +385,7 @@ impl Adapter for BusAdapter {
         answers: &Arc<dyn Answers>,
     ) -> BoxFuture<'static, usize> {
         let target = &question.target;
-        let event = question.packet.event().expect("only events are broadcast");
+        let event = question.packet.event().unwrap();
         let number = self.request(Request::Acks(Arc::clone(answers)));
         let Question { timeout, volatile, .. } = *question;
         self.publish(target, &Message::Ask(number, target.clone(), to_wire(&event), timeout, volatile));

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use engineio::{AckError, Binary, RemoteSocket, Sent, ServerSideEvent, Socket};
+use engineio::{AckError, Binary, EventName, RemoteSocket, Sent, ServerSideEvent, Socket};
 
 use crate::support::{Client, Log, World};
 use bus::{Bus, now};
@@ -176,6 +176,41 @@ fn a_server_that_leaves_is_not_waited_for() {
     assert!(replies.is_complete());
     assert!(matches!(poll(sockets), Poll::Ready(Ok(sockets)) if sockets.len() == 1));
     assert!(matches!(poll(answers.as_mut()), Poll::Ready(Ok(answers)) if answers.is_empty()));
+}
+
+#[test]
+fn a_server_that_shuts_down_leaves_its_cluster() {
+    let pair = Pair::new();
+    let mut sockets = pin!(pair.a.io.fetch_sockets());
+    assert!(poll(sockets.as_mut()).is_pending());
+    now(pair.b.io.shut_down());
+    assert!(matches!(poll(sockets), Poll::Ready(Ok(sockets)) if sockets.len() == 1));
+    assert!(pair.b.io.sockets().is_empty());
+}
+
+#[test]
+fn a_namespace_that_is_given_up_leaves_its_cluster() {
+    let bus = Bus::default();
+    let (a, b) = (bus.server_with("/shared"), bus.server_with("/shared"));
+    let shared = a.io.of("/shared");
+    b.io.of("/shared");
+    let mut count = pin!(shared.fetch_sockets());
+    assert!(poll(count.as_mut()).is_pending());
+    assert!(b.io.remove_namespace("/shared"));
+    assert!(matches!(poll(count), Poll::Ready(Ok(sockets)) if sockets.is_empty()));
+}
+
+#[test]
+fn listeners_to_what_is_sent_hear_broadcasts_of_other_servers() {
+    let pair = Pair::new();
+    let (log, heard) = (Log::default(), Log::default());
+    let (a, b) = (log.clone(), heard.clone());
+    pair.a.io.on_any_outgoing(move |EventName(name): EventName| a.add(name));
+    pair.b.io.on_any_outgoing(move |EventName(name): EventName| b.add(name));
+    pair.a.io.emit("ev", &());
+    drop(pair.a.io.emit_with_ack("ask", &()));
+    pair.bus.deliver();
+    assert_eq!((log.take(), heard.take()), (vec!["ev".to_owned(), "ask".into()], vec!["ev".to_owned(), "ask".into()]));
 }
 
 #[test]
