@@ -1,19 +1,24 @@
 //! The Socket.IO server: its namespaces and its life.
 
-use std::{borrow::Cow, fmt, future::Future, sync::Arc};
+use std::{borrow::Cow, fmt, future::Future, sync::Arc, time::Duration};
+
+use serde::Serialize;
 
 use super::{
+    adapter::Answered,
     application::{Application, Receiver},
     broadcast::{BroadcastOperator, asking, sending},
     connection::Connection,
+    encode::EmitError,
     handshake::Handshake,
     namespace::{
         AdapterFactory, Hooks, Matcher, Namespace, NamespaceRequest, Namespaces, ParentNamespace, Pattern,
         PatternError, hooking,
     },
+    payload::Payload,
     peer::{Peer, Peers, close_all},
     reason::DisconnectReason,
-    runtime::Runtime,
+    runtime::{BoxFuture, Runtime},
     state::State,
 };
 use crate::config::Config;
@@ -169,6 +174,30 @@ impl Server {
     /// Answers whether there was one; `/` cannot be given up.
     pub fn remove_namespace(&self, name: &str) -> bool {
         self.0.namespaces.remove(&with_slash(name))
+    }
+
+    // ---- other servers ----
+
+    /// Sends an event to the other servers of the cluster, in the namespace `/`; see [`Namespace::server_side_emit`].
+    ///
+    /// # Errors
+    /// Those of [`Namespace::server_side_emit`].
+    pub fn server_side_emit<T: Serialize + ?Sized>(&self, event: &str, args: &T) -> Result<(), EmitError> {
+        self.0.root.server_side_emit(event, args)
+    }
+
+    /// Sends an event to the other servers of the cluster and gathers their answers, in the namespace `/`; see
+    /// [`Namespace::server_side_emit_with_ack`].
+    ///
+    /// # Errors
+    /// Those of [`Namespace::server_side_emit_with_ack`].
+    pub fn server_side_emit_with_ack<T: Serialize + ?Sized>(
+        &self,
+        event: &str,
+        args: &T,
+        timeout: Duration,
+    ) -> Result<BoxFuture<'static, Answered<Payload>>, EmitError> {
+        self.0.root.server_side_emit_with_ack(event, args, timeout)
     }
 
     // ---- the end ----

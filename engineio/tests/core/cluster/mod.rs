@@ -166,7 +166,7 @@ fn a_server_that_leaves_is_not_waited_for() {
     pair.bus.silence(1);
     let mut replies = pin!(pair.a.io.emit_with_ack("ask", &()));
     let mut sockets = pin!(pair.a.io.fetch_sockets());
-    let answers = pair.a.io.of("/").server_side_emit_with_ack("ask", &(), SECOND);
+    let answers = pair.a.io.server_side_emit_with_ack("ask", &(), SECOND);
     let mut answers = answers.unwrap();
     pair.at_a.send("30[1]");
     assert!(poll(replies.as_mut()).is_pending() && poll(sockets.as_mut()).is_pending());
@@ -210,7 +210,10 @@ fn listeners_to_what_is_sent_hear_broadcasts_of_other_servers() {
     pair.a.io.emit("ev", &());
     drop(pair.a.io.emit_with_ack("ask", &()));
     pair.bus.deliver();
-    assert_eq!((log.take(), heard.take()), (vec!["ev".to_owned(), "ask".into()], vec!["ev".to_owned(), "ask".into()]));
+    assert_eq!(
+        (log.take(), heard.take()),
+        (vec!["ev".to_owned(), "ask".into()], vec!["ev".to_owned(), "ask".into()])
+    );
 }
 
 #[test]
@@ -353,12 +356,12 @@ fn listen(world: &World, name: &'static str) -> Log {
 fn a_server_side_event_reaches_the_other_servers_only() {
     let pair = Pair::new();
     let (a, b) = (listen(&pair.a, "a"), listen(&pair.b, "b"));
-    pair.a.io.of("/").server_side_emit("ev", &(1, Binary::from("abc"))).unwrap();
-    pair.a.io.of("/").server_side_emit("another", &()).unwrap();
+    pair.a.io.server_side_emit("ev", &(1, Binary::from("abc"))).unwrap();
+    pair.a.io.server_side_emit("another", &()).unwrap();
     pair.bus.deliver();
     assert_eq!((a.take(), b.take()), (vec![], vec!["1 3".to_owned()]));
     assert_eq!(pair.counts(), [0, 0], "clients hear nothing of it");
-    assert!(pair.a.io.of("/").server_side_emit("connection", &()).is_err());
+    assert!(pair.a.io.server_side_emit("connection", &()).is_err());
 }
 
 #[test]
@@ -368,7 +371,7 @@ fn the_other_servers_answers_are_gathered() {
     listen(&pair.b, "b");
     listen(&third, "c");
     assert_eq!(now(pair.a.io.of("/").server_count()), 3);
-    let asked = pair.a.io.of("/").server_side_emit_with_ack("ev", &(1, Binary::from("abc")), SECOND);
+    let asked = pair.a.io.server_side_emit_with_ack("ev", &(1, Binary::from("abc")), SECOND);
     let mut answers = asked.unwrap();
     assert!(poll(answers.as_mut()).is_pending());
     pair.bus.deliver();
@@ -382,7 +385,7 @@ fn a_server_that_does_not_answer_is_told_with_the_answers_of_the_others() {
     let pair = Pair::new();
     let _silent = pair.bus.server();
     listen(&pair.b, "b");
-    let asked = pair.a.io.of("/").server_side_emit_with_ack("ev", &(1, Binary::from("abc")), SECOND);
+    let asked = pair.a.io.server_side_emit_with_ack("ev", &(1, Binary::from("abc")), SECOND);
     let mut answers = asked.unwrap();
     pair.bus.deliver();
     pair.a.advance(SECOND);
