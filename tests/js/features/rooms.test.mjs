@@ -72,24 +72,33 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
       assert.deepEqual(fetched[0].auth, { name: "b" });
     });
 
-    for (const close of [false, true]) {
-      test(`what is sent before everyone in a room is kicked arrives first, close: ${close}`, async () => {
-        const [{ socket }, other] = await Promise.all([member("a"), member("b")]);
-        // The client keeps a connection only as long as it has a socket on it.
-        const beside = other.socket.io.socket("/beside");
-        await ready(beside);
-        const end = once(other.socket, "disconnect");
-        const endBeside = once(beside, "disconnect");
-        socket.emit("kick", { rooms: ["b"] }, close);
-        assert.equal((await end)[0], "io server disconnect");
-        assert.deepEqual(other.texts, ["bye"]);
-        if (!close) {
-          assert.equal(await beside.emitWithAck("ping?"), "pong");
-          beside.disconnect();
-        }
-        assert.equal((await endBeside)[0], close ? "transport close" : "io client disconnect");
-        assert.equal(socket.connected, true);
-      });
+    /** A member of room `b` with a second socket: the client keeps a connection only as long as it has a socket on it. */
+    async function memberWithTwo() {
+      const other = await member("b");
+      const beside = await ready(other.socket.io.socket("/beside"));
+      return { ...other, beside };
     }
+
+    test("what is sent before everyone in a room is disconnected arrives first, and the connection stays", async () => {
+      const [{ socket }, other] = await Promise.all([member("a"), memberWithTwo()]);
+      const end = once(other.socket, "disconnect");
+      socket.emit("kick", { rooms: ["b"] }, false);
+      assert.equal((await end)[0], "io server disconnect");
+      assert.deepEqual(other.texts, ["bye"]);
+      assert.equal(await other.beside.emitWithAck("ping?"), "pong");
+      assert.equal(socket.connected, true);
+    });
+
+    test("everyone in a room can be disconnected with the whole connection", async () => {
+      const [{ socket }, other] = await Promise.all([member("a"), memberWithTwo()]);
+      other.socket.io.reconnection(false);
+      const ends = [once(other.socket, "disconnect"), once(other.beside, "disconnect")];
+      socket.emit("kick", { rooms: ["b"] }, true);
+      // The client handles packets later than the end of their connection if both come in one response.
+      const [[reason], [reasonBeside]] = await Promise.all(ends);
+      assert.ok(["io server disconnect", "transport close"].includes(reason), reason);
+      assert.equal(reasonBeside, "transport close");
+      assert.equal(socket.connected, true);
+    });
   });
 }
