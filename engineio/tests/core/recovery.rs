@@ -731,6 +731,31 @@ fn nothing_is_kept_while_nobody_could_come_back() {
 }
 
 #[test]
+fn a_namespace_made_for_clients_lasts_while_one_of_them_may_come_back() {
+    let world = World::with(Config {
+        cleanup_empty_child_namespaces: true,
+        connection_state_recovery: Some(Recovery::default()),
+        ..Config::default()
+    });
+    let parent = world.io.of_pattern("/room-{id}").unwrap();
+    let client = world.client();
+    client.send("0/room-1,");
+    let reply = client.received();
+    let pid = reply[0].rsplit('"').nth(1).unwrap().to_owned();
+    client.vanish();
+    parent.emit("ev", &1);
+    let again = world.client();
+    again.send(&format!(r#"0/room-1,{{"pid":"{pid}"}}"#));
+    let packets = again.received();
+    assert!(packets[0].starts_with(r#"42/room-1,["ev",1,"#) && packets[1].contains(&pid), "{packets:?}");
+    again.vanish();
+    world.advance(Duration::from_secs(119));
+    assert_eq!(parent.children().len(), 1);
+    world.advance(Duration::from_secs(2));
+    assert!(parent.children().is_empty());
+}
+
+#[test]
 fn the_secret_is_not_printed() {
     let world = world();
     let (_client, memory) = joined(&world);
