@@ -53,7 +53,7 @@ pub mod server;
 mod sid;
 pub mod socketio;
 
-pub use config::{Config, ConfigError, Recovery};
+pub use config::{Config, ConfigError, Parser, Recovery};
 pub use hub::{
     Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, Engine,
     EngineSocket, EventError, EventErrorKind, EventName, Extension, Incoming, ListenerId, Namespace,

@@ -19,4 +19,4 @@ pub use pipes::pipes;
 pub use replay::{TARGETS, Target, replay};
 pub use rooms::rooms;
 pub use service::{cookie, json_body, route, token};
-pub use socketio::{client, socketio_packet};
+pub use socketio::{client, msgpack, socketio_packet};

@@ -6,13 +6,14 @@ use std::{fs, path::Path};
 pub type Target = fn(&[u8]);
 
 /// All targets by their names.
-pub const TARGETS: [(&str, Target); 13] = [
+pub const TARGETS: [(&str, Target); 14] = [
     ("engine_packet", crate::engine_packet),
     ("engine_payload", crate::engine_payload),
     ("engine_v3_payload", crate::engine_v3_payload),
     ("query", crate::query),
     ("session", crate::session),
     ("socketio_packet", crate::socketio_packet),
+    ("msgpack", crate::msgpack),
     ("client", crate::client),
     ("cookie", crate::cookie),
     ("token", crate::token),

@@ -7,7 +7,7 @@ use std::{
 
 use engineio::{
     Config,
-    socketio::{Client, ClientAction, Fault, Packet, PacketType},
+    socketio::{Client, ClientAction, Fault, Message, Packet, PacketType},
 };
 use serde_json::Value;
 
@@ -115,6 +115,33 @@ fn placeholders_fit(value: &Value, attachments: usize) -> bool {
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
     }
+}
+
+/// A packet in MessagePack is one that the parser of text would have let through as well, with the same parts.
+pub fn msgpack(data: &[u8]) {
+    let config = Config::default();
+    let Ok(message) = Message::decode(data, &config) else { return };
+    let packet = message.packet();
+    assert_eq!(packet.attachments, message.attachments().len());
+    assert!(packet.attachments <= config.max_attachments);
+    // At most `false,` for a byte, and the placeholders.
+    let most = 6 * data.len() + 40 * packet.attachments;
+    assert!(packet.data.len() <= most, "{} bytes became {}", data.len(), packet.data.len());
+    // Names that text cannot carry, names that only look like a placeholder's, and where the other parser's own limit of
+    // depth counts.
+    let namespace = packet.namespace;
+    let nested = packet.data.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count() > 100;
+    if !namespace.starts_with('/') || namespace.contains(',') || packet.data.contains(r"\u005f") || nested {
+        return;
+    }
+    let mut text = char::from(packet.kind.digit()).to_string();
+    if packet.attachments > 0 {
+        text += &format!("{}-", packet.attachments);
+    }
+    text += &format!("{namespace},");
+    text += &packet.id.map(|id| id.to_string()).unwrap_or_default();
+    text += packet.data;
+    assert_eq!(Packet::decode(&text, &config).as_ref(), Ok(&packet), "{text:?}");
 }
 
 /// The client machine lets through what a list of joined namespaces says.

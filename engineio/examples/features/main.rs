@@ -7,6 +7,7 @@ mod broadcast;
 mod clients;
 mod deflate;
 mod http;
+mod msgpack;
 mod namespaces;
 mod recovery;
 mod rooms;
@@ -32,6 +33,7 @@ const FEATURES: &[Feature] = &[
     ("clients", clients::server),
     ("deflate", deflate::server),
     ("http", http::server),
+    ("msgpack", msgpack::server),
     ("namespaces", namespaces::server),
     ("recovery", recovery::server),
     ("rooms", rooms::server),

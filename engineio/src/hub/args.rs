@@ -80,6 +80,16 @@ impl Formatter for Placeholders<'_> {
         self.attachments.push(Bytes::copy_from_slice(value));
         Ok(())
     }
+
+    fn write_string_fragment<W: ?Sized + io::Write>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        // A program's own data: so that it is not taken for a placeholder, the same text in other letters.
+        let fragment = if fragment == "_placeholder" { r"\u005fplaceholder" } else { fragment };
+        writer.write_all(fragment.as_bytes())
+    }
 }
 
 const NO_TUPLE: &str = "no tuple";
@@ -300,6 +310,14 @@ mod tests {
         let back: (Binary, BTreeMap<String, Vec<Binary>>) = read_all(&json, &attachments).unwrap();
         assert_eq!(&back.0.0[..], b"zero");
         assert_eq!(&back.1["b"][0].0[..], b"one");
+    }
+
+    #[test]
+    fn data_that_looks_like_a_placeholder_is_told_apart_by_an_escape() {
+        let (json, _) = write(&BTreeMap::from([("_placeholder", true)]));
+        assert_eq!(json, r#"["ev",{"\u005fplaceholder":true}]"#);
+        let back: (BTreeMap<String, bool>,) = read_all(&json, &[]).unwrap();
+        assert!(back.0["_placeholder"]);
     }
 
     #[test]

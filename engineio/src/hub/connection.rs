@@ -7,13 +7,14 @@ use std::{
     time::Instant,
 };
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 use serde_json::Value;
 
 use super::{
     application::Receiver,
     dispatch::InTurns,
-    encode,
+    encode::{self, Route},
     guard::{Guarded, Panicked, guarded},
     handshake::Handshake,
     middleware::{ConnectError, Middleware},
@@ -26,9 +27,9 @@ use super::{
     turn::{self, Turn},
 };
 use crate::{
-    config::Config,
+    config::{Config, Parser},
     engine::{CloseReason, Data, Revision, handshake::pairs},
-    socketio::{AckReply, Client, ClientAction, Fault, Packet, PacketType},
+    socketio::{AckReply, Client, ClientAction, DecodeError, Fault, Message, Packet, PacketType},
 };
 
 /// The Socket.IO side of one session.
@@ -67,35 +68,21 @@ impl Receiver for Connection {
         // Clients of protocol 4 are in `/` without asking.
         if peer.revision() == Revision::V3 {
             let _turn = Turn::begin(peer.runtime());
-            self.message(peer, Data::Text("0"));
+            self.0.read_text(peer, "0");
         }
     }
 
     fn message(&self, peer: &Arc<Peer>, data: Data<'_>) {
         let inner = &self.0;
-        let now = turn::now(peer.runtime());
-        match data {
-            Data::Text(text) => {
-                let mut state = inner.state.lock();
-                let action = state.client.text(text, &inner.config, now);
-                if let ClientAction::Packet(packet) = &action {
-                    // The usual case, for which the lock is taken once.
-                    let socket = state.socket(packet.namespace);
-                    drop(state);
-                    return deliver(socket, packet, &[]);
-                }
-                // Attachments may be awaited from now on.
-                let deadline = state.client.deadline();
-                drop(state);
-                if let Some(deadline) = deadline {
-                    peer.visit_by(deadline);
-                }
-                inner.act(peer, action);
-            }
-            Data::Binary(bytes) => {
+        match (inner.config.parser, data) {
+            (Parser::Json, Data::Text(text)) => inner.read_text(peer, text),
+            (Parser::Json, Data::Binary(bytes)) => {
+                let now = turn::now(peer.runtime());
                 let action = inner.state.lock().client.binary(bytes, &inner.config, now);
-                inner.act(peer, action);
+                inner.act(peer, action, &[]);
             }
+            (Parser::Msgpack, Data::Binary(bytes)) => inner.read_msgpack(peer, &bytes),
+            (Parser::Msgpack, Data::Text(_)) => inner.violation(peer, &DecodeError::TextInstead.into()),
         }
     }
 
@@ -136,7 +123,7 @@ impl State {
 }
 
 /// Gives an event or an answer to its socket, which may have left while attachments were on their way.
-fn deliver(socket: Option<Socket>, packet: &Packet<'_>, attachments: &[bytes::Bytes]) {
+fn deliver(socket: Option<Socket>, packet: &Packet<'_>, attachments: &[Bytes]) {
     let Some(socket) = socket else { return };
     if let PacketType::Ack | PacketType::BinaryAck = packet.kind {
         if let Some(id) = packet.id {
@@ -149,11 +136,41 @@ fn deliver(socket: Option<Socket>, packet: &Packet<'_>, attachments: &[bytes::By
 }
 
 impl Inner {
-    fn act(self: &Arc<Self>, peer: &Arc<Peer>, action: ClientAction<'_>) {
+    fn read_text(self: &Arc<Self>, peer: &Arc<Peer>, text: &str) {
+        let now = turn::now(peer.runtime());
+        let mut state = self.state.lock();
+        let action = state.client.text(text, &self.config, now);
+        if let ClientAction::Packet(packet) = &action {
+            // The usual case, for which the lock is taken once.
+            let socket = state.socket(packet.namespace);
+            drop(state);
+            return deliver(socket, packet, &[]);
+        }
+        // Attachments may be awaited from now on.
+        let deadline = state.client.deadline();
+        drop(state);
+        if let Some(deadline) = deadline {
+            peer.visit_by(deadline);
+        }
+        self.act(peer, action, &[]);
+    }
+
+    /// Takes a packet that came whole in a binary message.
+    fn read_msgpack(self: &Arc<Self>, peer: &Arc<Peer>, bytes: &[u8]) {
+        match Message::decode(bytes, &self.config) {
+            Ok(message) => {
+                let action = self.state.lock().client.packet(message.packet());
+                self.act(peer, action, message.attachments());
+            }
+            Err(error) => self.violation(peer, &error.into()),
+        }
+    }
+
+    fn act(self: &Arc<Self>, peer: &Arc<Peer>, action: ClientAction<'_>, attachments: &[Bytes]) {
         match action {
             ClientAction::None => {}
             ClientAction::Connect(packet) => self.connect(peer, &packet),
-            ClientAction::Packet(packet) => deliver(self.socket(packet.namespace), &packet, &[]),
+            ClientAction::Packet(packet) => deliver(self.socket(packet.namespace), &packet, attachments),
             ClientAction::Complete(text, attachments) => match Packet::decode_again(&text, &self.config) {
                 Ok(packet) => deliver(self.socket(packet.namespace), &packet, &attachments),
                 Err(error) => self.violation(peer, &error.into()),
@@ -186,6 +203,10 @@ impl Inner {
         Some(state.sockets.swap_remove(at))
     }
 
+    fn route<'a>(&self, namespace: &'a str) -> Route<'a> {
+        Route::new(namespace, &self.config)
+    }
+
     fn connect(self: &Arc<Self>, peer: &Arc<Peer>, packet: &Packet<'_>) {
         if packet.namespace.len() > self.config.max_namespace_bytes {
             // Not answered by name: the answer would be as long as the name.
@@ -194,13 +215,15 @@ impl Inner {
         let entry = self.namespaces.enter(packet.namespace);
         if entry.is_none() && !self.namespaces.has_parents() {
             let error = ConnectError::new("Invalid namespace");
-            peer.send(encode::connect_error(peer.revision(), packet.namespace, &error), false);
+            let route = self.route(packet.namespace);
+            peer.send(encode::connect_error(peer.revision(), route, &error), false);
             return;
         }
         let begun = self.state.lock().client.begin(packet.namespace, &self.config);
         if let Err(fault) = begun {
             let error = ConnectError::new(fault.to_string());
-            peer.send(encode::connect_error(peer.revision(), packet.namespace, &error), false);
+            let route = self.route(packet.namespace);
+            peer.send(encode::connect_error(peer.revision(), route, &error), false);
             return self.violation(peer, &fault);
         }
         if let Some(entry) = entry {
@@ -271,7 +294,7 @@ impl Inner {
         }
         state.client.refuse(name);
         drop(state);
-        peer.send(encode::connect_error(peer.revision(), name, error), false);
+        peer.send(encode::connect_error(peer.revision(), self.route(name), error), false);
     }
 
     fn let_in(&self, socket: &Socket) {

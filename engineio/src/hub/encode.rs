@@ -10,9 +10,10 @@ use super::{
     payload::Payload,
 };
 use crate::{
+    config::{Config, Parser},
     engine::Revision,
     sid::Sid,
-    socketio::{AckId, PacketType, encode_head, is_reserved},
+    socketio::{AckId, PacketType, encode_head, is_reserved, msgpack},
 };
 
 /// Why an event cannot be sent to anyone.
@@ -24,6 +25,9 @@ pub enum EmitError {
     /// The arguments have no JSON form.
     #[error("the arguments have no JSON form: {0}")]
     Args(#[from] ArgsError),
+    /// The arguments are longer than MessagePack can say, which is 4 GiB.
+    #[error("the arguments are longer than MessagePack can say")]
+    TooLong,
     /// The arguments have more binary parts than [`Config::max_attachments`](crate::Config::max_attachments), which
     /// clients would take for an attack.
     #[error("the arguments have {count} attachments, and a packet may have {limit}")]
@@ -38,8 +42,15 @@ pub enum EmitError {
 /// What the packets of a namespace have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route<'a> {
-    pub(crate) namespace: &'a str,
-    pub(crate) max_attachments: usize,
+    namespace: &'a str,
+    parser: Parser,
+    max_attachments: usize,
+}
+
+impl<'a> Route<'a> {
+    pub(crate) fn new(namespace: &'a str, config: &Config) -> Self {
+        Self { namespace, parser: config.parser, max_attachments: config.max_attachments }
+    }
 }
 
 /// What follows an event's name, or fills an answer.
@@ -82,14 +93,29 @@ impl WriteArgs for Payload {
 /// An event or an answer that lacks only its end.
 #[derive(Clone)]
 pub(crate) struct Draft {
+    /// The packet as text, which is what MessagePack is made from as well.
     buffer: Vec<u8>,
     attachments: Vec<Bytes>,
+    form: Form,
     compress: bool,
 }
 
+/// What a packet is to become.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Form {
+    Text,
+    Msgpack {
+        kind: PacketType,
+        namespace: Box<str>,
+        id: Option<AckId>,
+        /// Where the payload begins.
+        head: usize,
+    },
+}
+
 impl Draft {
-    fn new(buffer: Vec<u8>, attachments: Vec<Bytes>) -> Self {
-        Self { buffer, attachments, compress: true }
+    fn new(buffer: Vec<u8>, attachments: Vec<Bytes>, form: Form) -> Self {
+        Self { buffer, attachments, form, compress: true }
     }
 
     /// Says whether a transport that compresses should compress the packet.
@@ -100,7 +126,13 @@ impl Draft {
     /// The packet with the arguments it has.
     pub(crate) fn finish(mut self) -> Encoded {
         self.buffer.push(b']');
-        Encoded::from_buffer(self.buffer, &self.attachments).with_compression(self.compress)
+        let packet = match self.form {
+            Form::Text => Encoded::from_buffer(self.buffer, &self.attachments),
+            Form::Msgpack { kind, namespace, id, head } => {
+                to_msgpack(kind, &namespace, id, &self.buffer[head..], &self.attachments)
+            }
+        };
+        packet.with_compression(self.compress)
     }
 
     /// The packet with an offset as its last argument, which `write` appends.
@@ -164,27 +196,89 @@ pub(crate) fn ack(route: Route<'_>, id: AckId, args: &impl WriteArgs) -> Result<
 fn packet(
     plain: PacketType,
     binary: PacketType,
-    Route { namespace, max_attachments }: Route<'_>,
+    route: Route<'_>,
     id: Option<AckId>,
     write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), ArgsError>,
 ) -> Result<Draft, EmitError> {
     let mut attachments = Vec::new();
     let mut out = message();
     let start = out.len();
-    encode_head(plain, 0, namespace, id, &mut out);
+    encode_head(plain, 0, route.namespace, id, &mut out);
     let head = out.len();
     write(&mut out, &mut attachments)?;
-    if attachments.is_empty() {
-        return Ok(Draft::new(out, attachments));
+    let form = match route.parser {
+        Parser::Json => Form::Text,
+        Parser::Msgpack => Form::Msgpack { kind: plain, namespace: route.namespace.into(), id, head },
+    };
+    if form != Form::Text
+        && attachments.iter().map(Bytes::len).sum::<usize>() + out.len() > msgpack::MAX_BYTES
+    {
+        return Err(EmitError::TooLong);
     }
-    let (count, limit) = (attachments.len(), max_attachments);
+    if attachments.is_empty() {
+        return Ok(Draft::new(out, attachments, form));
+    }
+    let (count, limit) = (attachments.len(), route.max_attachments);
     if count > limit {
         return Err(EmitError::TooManyAttachments { count, limit });
     }
-    let mut with_count = Vec::with_capacity(20);
-    encode_head(binary, count, namespace, id, &mut with_count);
-    out.splice(start..head, with_count);
-    Ok(Draft::new(out, attachments))
+    if form == Form::Text {
+        let mut with_count = Vec::with_capacity(20);
+        encode_head(binary, count, route.namespace, id, &mut with_count);
+        out.splice(start..head, with_count);
+    }
+    Ok(Draft::new(out, attachments, form))
+}
+
+/// Encodes the packet that lets a client into a namespace; `pid` is the secret by which it may come back. In protocol 4
+/// the client makes up its id itself.
+pub(crate) fn connect(revision: Revision, route: Route<'_>, id: &Sid, pid: Option<&Sid>) -> Encoded {
+    let payload: &[&str] = match (revision, pid) {
+        (Revision::V3, _) => &[],
+        (Revision::V4, None) => &[r#"{"sid":""#, id.as_str(), r#""}"#],
+        (Revision::V4, Some(pid)) => &[r#"{"sid":""#, id.as_str(), r#"","pid":""#, pid.as_str(), r#""}"#],
+    };
+    control(PacketType::Connect, route, payload)
+}
+
+/// Encodes the packet that refuses a client.
+pub(crate) fn connect_error(revision: Revision, route: Route<'_>, error: &ConnectError) -> Encoded {
+    let json = match revision {
+        Revision::V3 => error.to_bare_json(),
+        Revision::V4 => error.to_json(),
+    };
+    control(PacketType::ConnectError, route, &[&json])
+}
+
+/// Encodes the packet that ends a client's stay in a namespace.
+pub(crate) fn disconnect(route: Route<'_>) -> Encoded {
+    control(PacketType::Disconnect, route, &[])
+}
+
+/// Encodes a packet of the library's own, whose payload are these pieces.
+fn control(kind: PacketType, route: Route<'_>, payload: &[&str]) -> Encoded {
+    let mut out = message();
+    encode_head(kind, 0, route.namespace, None, &mut out);
+    let head = out.len();
+    for piece in payload {
+        out.extend_from_slice(piece.as_bytes());
+    }
+    match route.parser {
+        Parser::Json => Encoded::from_buffer(out, &[]),
+        Parser::Msgpack => to_msgpack(kind, route.namespace, None, &out[head..], &[]),
+    }
+}
+
+fn to_msgpack(
+    kind: PacketType,
+    namespace: &str,
+    id: Option<AckId>,
+    data: &[u8],
+    attachments: &[Bytes],
+) -> Encoded {
+    let mut buffer = Encoded::buffer();
+    msgpack::encode(kind, namespace, id, data, attachments, &mut buffer);
+    Encoded::from_binary_buffer(buffer)
 }
 
 /// A buffer that begins an Engine.IO message.
@@ -194,49 +288,13 @@ fn message() -> Vec<u8> {
     out
 }
 
-/// Encodes the packet that lets a client into a namespace; `pid` is the secret by which it may come back. In protocol 4
-/// the client makes up its id itself.
-pub(crate) fn connect(revision: Revision, namespace: &str, id: &Sid, pid: Option<&Sid>) -> Encoded {
-    let mut out = message();
-    encode_head(PacketType::Connect, 0, namespace, None, &mut out);
-    if revision == Revision::V4 {
-        out.extend_from_slice(br#"{"sid":""#);
-        out.extend_from_slice(id.as_str().as_bytes());
-        if let Some(pid) = pid {
-            out.extend_from_slice(br#"","pid":""#);
-            out.extend_from_slice(pid.as_str().as_bytes());
-        }
-        out.extend_from_slice(br#""}"#);
-    }
-    Encoded::from_buffer(out, &[])
-}
-
-/// Encodes the packet that refuses a client.
-pub(crate) fn connect_error(revision: Revision, namespace: &str, error: &ConnectError) -> Encoded {
-    let mut out = message();
-    encode_head(PacketType::ConnectError, 0, namespace, None, &mut out);
-    let json = match revision {
-        Revision::V3 => error.to_bare_json(),
-        Revision::V4 => error.to_json(),
-    };
-    out.extend_from_slice(json.as_bytes());
-    Encoded::from_buffer(out, &[])
-}
-
-/// Encodes the packet that ends a client's stay in a namespace.
-pub(crate) fn disconnect(namespace: &str) -> Encoded {
-    let mut out = message();
-    encode_head(PacketType::Disconnect, 0, namespace, None, &mut out);
-    Encoded::from_buffer(out, &[])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::socketio::Binary;
 
     fn to(namespace: &str) -> Route<'_> {
-        Route { namespace, max_attachments: 2 }
+        Route { namespace, parser: Parser::Json, max_attachments: 2 }
     }
 
     fn payload(encoded: &Encoded) -> &str {
@@ -271,6 +329,18 @@ mod tests {
     }
 
     #[test]
+    fn an_offset_is_the_last_argument_in_either_form() {
+        let finished = |parser| {
+            let route = Route { parser, ..to("/") };
+            let draft = draft(route, None, "ev", &Typed("a")).unwrap();
+            draft.finish_with_offset(|out| out.extend_from_slice(b"o")).frames().to_vec()
+        };
+        assert_eq!(finished(Parser::Json), b"\x81\x1042[\"ev\",\"a\",\"o\"]");
+        let msgpack = b"\x82\x1a\x83\xa4type\x02\xa4data\x93\xa2ev\xa1a\xa1o\xa3nsp\xa1/";
+        assert_eq!(finished(Parser::Msgpack), msgpack);
+    }
+
+    #[test]
     fn reserved_names_cannot_be_emitted() {
         for name in
             ["connect", "disconnect", "connect_error", "disconnecting", "newListener", "removeListener"]
@@ -282,23 +352,26 @@ mod tests {
     #[test]
     fn connections_are_answered_with_the_namespace() {
         let id = Sid::from_bytes([0; 15]);
-        assert_eq!(payload(&connect(Revision::V4, "/", &id, None)), r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#);
+        assert_eq!(
+            payload(&connect(Revision::V4, to("/"), &id, None)),
+            r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#
+        );
         let with_pid = r#"40{"sid":"AAAAAAAAAAAAAAAAAAAA","pid":"AQEBAQEBAQEBAQEBAQEB"}"#;
         let pid = Sid::from_bytes([1; 15]);
-        assert_eq!(payload(&connect(Revision::V4, "/", &id, Some(&pid))), with_pid);
-        assert_eq!(payload(&disconnect("/admin")), "41/admin,");
-        let error = connect_error(Revision::V4, "/x", &ConnectError::new("Invalid namespace"));
+        assert_eq!(payload(&connect(Revision::V4, to("/"), &id, Some(&pid))), with_pid);
+        assert_eq!(payload(&disconnect(to("/admin"))), "41/admin,");
+        let error = connect_error(Revision::V4, to("/x"), &ConnectError::new("Invalid namespace"));
         assert_eq!(payload(&error), r#"44/x,{"message":"Invalid namespace"}"#);
     }
 
     #[test]
     fn in_protocol_four_a_connection_has_no_id_and_an_error_is_bare() {
         let id = Sid::from_bytes([0; 15]);
-        assert_eq!(payload(&connect(Revision::V3, "/", &id, None)), "40");
-        assert_eq!(payload(&connect(Revision::V3, "/x", &id, None)), "40/x,");
+        assert_eq!(payload(&connect(Revision::V3, to("/"), &id, None)), "40");
+        assert_eq!(payload(&connect(Revision::V3, to("/x"), &id, None)), "40/x,");
         let error = ConnectError::new("no \"entry\"");
-        assert_eq!(payload(&connect_error(Revision::V3, "/x", &error)), r#"44/x,"no \"entry\"""#);
+        assert_eq!(payload(&connect_error(Revision::V3, to("/x"), &error)), r#"44/x,"no \"entry\"""#);
         let error = error.with_data(serde_json::json!({ "code": 1 }));
-        assert_eq!(payload(&connect_error(Revision::V3, "/x", &error)), r#"44/x,{"code":1}"#);
+        assert_eq!(payload(&connect_error(Revision::V3, to("/x"), &error)), r#"44/x,{"code":1}"#);
     }
 }

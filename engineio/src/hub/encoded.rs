@@ -67,7 +67,7 @@ impl Encoded {
         Self::from_buffer(buffer, attachments)
     }
 
-    /// A buffer to append a text packet to, with room for the frame header in front.
+    /// A buffer to append a message to, with room for the frame header in front.
     pub(crate) fn buffer() -> Vec<u8> {
         let mut buffer = Vec::with_capacity(128);
         buffer.resize(MAX_HEADER, 0);
@@ -76,16 +76,17 @@ impl Encoded {
 
     /// Makes a packet of a [`buffer`](Self::buffer) and the binary messages that follow it.
     pub(crate) fn from_buffer(mut buffer: Vec<u8>, attachments: &[Bytes]) -> Self {
-        // The text's length decides its header's length, so the text stands behind the longest header and the
-        // header is now put right in front of it.
-        let mut header = [0; MAX_HEADER];
-        let header = frames::header(Kind::Text, buffer.len().saturating_sub(MAX_HEADER), &mut header);
-        let start = MAX_HEADER - header.len();
-        buffer[start..MAX_HEADER].copy_from_slice(header);
+        let start = put_header(Kind::Text, &mut buffer);
         for attachment in attachments {
             push_binary_frame(attachment, &mut buffer);
         }
         Self::from_frames(buffer, start, 1 + attachments.len())
+    }
+
+    /// Makes a binary message of a [`buffer`](Self::buffer).
+    pub(crate) fn from_binary_buffer(mut buffer: Vec<u8>) -> Self {
+        let start = put_header(Kind::Binary, &mut buffer);
+        Self::from_frames(buffer, start, 1)
     }
 
     /// The answer to a CONNECT and packets that go with it: before it in a polling response, which arrives as a whole,
@@ -238,6 +239,17 @@ impl Encoded {
     fn others(&self) -> &Others {
         self.0.others.get_or_init(Box::default)
     }
+}
+
+/// Puts the header of a frame in front of what stands in a [`buffer`](Encoded::buffer); answers where it begins.
+///
+/// The message's length decides its header's length, so the message stands behind the longest header.
+fn put_header(kind: Kind, buffer: &mut [u8]) -> usize {
+    let mut header = [0; MAX_HEADER];
+    let header = frames::header(kind, buffer.len().saturating_sub(MAX_HEADER), &mut header);
+    let start = MAX_HEADER - header.len();
+    buffer[start..MAX_HEADER].copy_from_slice(header);
+    start
 }
 
 fn push_binary_frame(bytes: &[u8], out: &mut Vec<u8>) {

@@ -115,9 +115,7 @@ impl Client {
         if self.assembly.is_waiting() {
             return ClientAction::Close(AssemblyError::TextInstead.into());
         }
-        let packet = Packet::decode(text, config);
-        let packet = if self.has_queries { packet.map(Packet::with_query_apart) } else { packet };
-        match packet {
+        match Packet::decode(text, config).map(|packet| self.of_its_protocol(packet)) {
             Ok(packet) if packet.attachments > 0 => match self.check_joined(&packet) {
                 Err(fault) => ClientAction::Close(fault),
                 Ok(_) => {
@@ -130,13 +128,23 @@ impl Client {
         }
     }
 
-    /// Takes a binary message.
+    /// Takes a binary message, which is the next attachment of a packet in text.
     pub fn binary(&mut self, bytes: Cow<'_, [u8]>, config: &Config, now: Instant) -> ClientAction<'static> {
         match self.assembly.push(Bytes::from(bytes.into_owned()), config, now) {
             Ok(None) => ClientAction::None,
             Ok(Some((text, attachments))) => ClientAction::Complete(text, attachments),
             Err(error) => ClientAction::Close(error.into()),
         }
+    }
+
+    /// Takes a packet that came whole, as those in MessagePack do.
+    pub fn packet<'a>(&mut self, packet: Packet<'a>) -> ClientAction<'a> {
+        let packet = self.of_its_protocol(packet);
+        self.route(packet)
+    }
+
+    fn of_its_protocol<'a>(&self, packet: Packet<'a>) -> Packet<'a> {
+        if self.has_queries { packet.with_query_apart() } else { packet }
     }
 
     /// Tells whether a deadline has passed.

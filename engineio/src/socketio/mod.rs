@@ -1,9 +1,10 @@
-//! Socket.IO protocol 5 without IO: packets, attachments, acknowledgements and the client machine.
+//! Socket.IO protocol 5 without IO: packets in text and in MessagePack, attachments, acknowledgements and the client machine.
 
 mod acks;
 mod attachments;
 mod client;
 mod json;
+pub(crate) mod msgpack;
 mod packet;
 mod scan;
 
@@ -11,5 +12,6 @@ pub use acks::{AckError, AckReply, AckSink, Acks};
 pub use attachments::{Assembly, AssemblyError, Binary, with_attachments};
 pub use client::{Client, ClientAction, Fault};
 pub(crate) use json::{arguments, name_of};
+pub use msgpack::Message;
 pub use packet::{AckId, DecodeError, Packet, PacketType};
 pub(crate) use packet::{encode_head, is_reserved};

@@ -105,6 +105,12 @@ pub enum DecodeError {
         /// The packet's count.
         count: usize,
     },
+    /// The packet came as text, and [`Config::parser`] wants MessagePack.
+    #[error("wanted a packet in MessagePack, got text")]
+    TextInstead,
+    /// The bytes are no packet in MessagePack.
+    #[error("invalid MessagePack: {0}")]
+    InvalidMsgpack(&'static str),
     /// The acknowledgement id does not fit.
     #[error("wanted an acknowledgement id below 2^63, got a longer number")]
     InvalidId,

@@ -17,6 +17,7 @@ mod event_errors;
 mod layers;
 mod leaving;
 mod listeners;
+mod msgpack;
 mod namespaces;
 mod old_clients;
 mod recovery;

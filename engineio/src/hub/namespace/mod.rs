@@ -195,7 +195,7 @@ impl Namespace {
 
     /// What all packets of this namespace have in common.
     pub(crate) fn route(&self) -> Route<'_> {
-        Route { namespace: self.name(), max_attachments: self.0.config.max_attachments }
+        Route::new(self.name(), &self.0.config)
     }
 
     pub(crate) fn next_ack_id(&self) -> AckId {

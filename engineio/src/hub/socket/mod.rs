@@ -284,7 +284,7 @@ impl Socket {
 
     fn dismiss(&self, reason: DisconnectReason) {
         if self.0.state.lock().phase != Phase::Gone {
-            self.0.peer.send(encode::disconnect(self.0.namespace.name()), false);
+            self.0.peer.send(encode::disconnect(self.0.namespace.route()), false);
             self.0.state.lock().dismissed = true;
             (self.0.leave)(self.0.namespace.name());
             self.gone(reason);
@@ -316,7 +316,7 @@ impl Socket {
         }
         state.phase = Phase::Connected;
         let peer = &self.0.peer;
-        peer.send(encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id, None), false);
+        peer.send(encode::connect(peer.revision(), self.0.namespace.route(), &self.0.id, None), false);
         let joined = self.enter_rooms(&state);
         let has_deadline = state.deadline.is_some();
         drop(state);

@@ -107,7 +107,7 @@ impl Socket {
         };
         let (last, pid) = (book.last(), stay.pid);
         let peer = &self.0.peer;
-        let reply = encode::connect(peer.revision(), self.0.namespace.name(), &self.0.id, Some(&pid));
+        let reply = encode::connect(peer.revision(), self.0.namespace.route(), &self.0.id, Some(&pid));
         if self.0.recovered {
             // A middleware may have taken so long that too much is gone by now.
             let Some(missed) = book.missed(&self.0.id, stay, stay.resumed_from()) else { return false };
