@@ -32,6 +32,8 @@
 //!   With the feature `tower` it is a tower service as well, for axum and others.
 //! - [`Engine`] is a bare Engine.IO server: messages, and nothing on top of them.
 //! - Clients of Socket.IO 2 are served with [`Config::allow_eio3`].
+//! - [`guide`] has a page for each topic: rooms, acknowledgements, middleware, authentication, recovery, limits, testing,
+//!   and how to come from other servers.
 //!
 //! # Promises
 //! - Events of one socket reach its listeners in order, one after the other, in both directions.
@@ -47,6 +49,8 @@
 pub mod adapter;
 pub mod config;
 pub mod engine;
+#[cfg(feature = "server")]
+pub mod guide;
 pub mod hub;
 #[cfg(feature = "server")]
 pub mod server;
