@@ -2,13 +2,14 @@
 
 use super::sources::{Source, below, read, root};
 
-const DOCUMENTS: [&str; 7] = [
+const DOCUMENTS: [&str; 8] = [
     "README.md",
     "ARCHITECTURE.md",
     "CONTRIBUTING.md",
     "SECURITY.md",
     "CHANGELOG.md",
     "engineio/README.md",
+    "engineio/PROTOCOL.md",
     "engineio/examples/README.md",
 ];
 
