@@ -7,7 +7,7 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { Polling, SEPARATOR, Wire, drainPoll, upgrade, webSocketUrl } from "./support/engine-client.mjs";
 import { startConformance } from "./support/program.mjs";
-import { answerTo, exchange, open, parseAnswer, send, upgradeRequest } from "./support/raw-http.mjs";
+import { answerTo, claim, exchange, open, parseAnswer, send, upgradeRequest } from "./support/raw-http.mjs";
 import { pause, until, within } from "./support/wait.mjs";
 
 const LIMIT = 1_000_000;
@@ -201,11 +201,8 @@ describe("CORS", () => {
 
   test("lets browsers read the answer to a body over the limit", async () => {
     const { sid } = await Polling.open(endpoint);
-    const answer = await send(`${endpoint}?EIO=4&transport=polling&sid=${sid}`, {
-      method: "POST",
-      headers: { Origin: origin },
-      body: Buffer.alloc(LIMIT + 1, "4"),
-    });
+    const url = `${endpoint}?EIO=4&transport=polling&sid=${sid}`;
+    const answer = await claim(url, LIMIT + 1, { headers: { Origin: origin } });
     assert.equal(answer.status, 413);
     assert.ok(["*", origin].includes(answer.headers["access-control-allow-origin"]));
   });

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { after, before, describe, test } from "node:test";
 import { Wire, webSocketUrl } from "../support/engine-client.mjs";
 import { startFeature } from "../support/program.mjs";
-import { answerTo, open, send } from "../support/raw-http.mjs";
+import { answerTo, claim, open, send } from "../support/raw-http.mjs";
 import { once } from "../support/wait.mjs";
 
 const client = createRequire(import.meta.url).resolve("socket.io-client-2.5");
@@ -182,7 +182,9 @@ describe("polling", () => {
 
   test("answers 413 to bytes over the limit", async () => {
     const session = await Session.open();
-    assert.equal((await session.post(Buffer.alloc(session.handshake.maxPayload + 1))).status, 413);
+    const headers = { "Content-Type": "application/octet-stream" };
+    const answer = await claim(session.url, session.handshake.maxPayload + 1, { headers });
+    assert.equal(answer.status, 413);
   });
 
   test("refuses requests of protocol 4 for its session, which lives on", async () => {

@@ -22,6 +22,16 @@ export function send(url, { method = "GET", headers = {}, body, timeout = 5000 }
   return within(timeout, `${method} ${url}`, answerTo(request));
 }
 
+/**
+ * Sends the head of a POST that claims a body of `length` bytes, and reads the answer. For lengths that are refused: a
+ * client that is still writing when the server has answered and closed may not get to read.
+ */
+export function claim(url, length, { headers = {}, timeout = 5000 } = {}) {
+  const request = open(url, { method: "POST", headers: { ...headers, "Content-Length": length } });
+  request.flushHeaders();
+  return within(timeout, `POST ${url}`, answerTo(request)).finally(() => request.destroy());
+}
+
 /** Begins a request that the test itself writes, ends or aborts. */
 export function open(url, { method = "GET", headers = {} } = {}) {
   const request = http.request(url, { method, headers, agent: false });
