@@ -84,11 +84,14 @@ pub struct Config {
     pub max_rooms: usize,
     /// The length of a room's name in bytes. Default 256.
     pub max_room_bytes: usize,
-    /// The bytes that may wait for one connection behind the packet that is being written; a client for which more
-    /// is sent reads too slowly and is closed. Default 1 MiB.
+    /// The bytes that may wait for one connection behind the packet that is being written; for a client for which more
+    /// is sent, [`Config::overflow`] says what happens. Default 1 MiB.
     pub max_queued_bytes: usize,
     /// The packets waiting to be written to one connection. Default 4,096.
     pub max_queued_packets: usize,
+    /// What becomes of a client that reads more slowly than events are sent to it, so that its queue is full. Default
+    /// [`Overflow::Disconnect`].
+    pub overflow: Overflow,
     /// The events of one connection that wait for listeners before the server stops reading from it. Default 1,024.
     pub max_waiting_events: usize,
     /// The bytes of these events before the server stops reading. Default 1 MiB.
@@ -135,6 +138,7 @@ impl Default for Config {
             max_room_bytes: 256,
             max_queued_bytes: 1 << 20,
             max_queued_packets: 4_096,
+            overflow: Overflow::Disconnect,
             max_waiting_events: 1_024,
             max_waiting_bytes: 1 << 20,
             max_pending_acks: 1_024,
@@ -149,6 +153,22 @@ impl Default for Config {
 
 /// The deepest nesting of JSON that is ever taken in: one bit is kept for each open array or object.
 pub(crate) const MAX_JSON_DEPTH: usize = 128;
+
+/// What becomes of a client whose queue is full.
+///
+/// Whatever it is, an event that was [sent as droppable](crate::Emission::droppable) never closes the connection: it is
+/// dropped itself. Events are dropped as a whole, with their attachments; packets of the protocol, answers and events
+/// that are to be answered are never dropped. What is dropped is missing at the client without a word.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Overflow {
+    /// The connection is closed; the official clients come back by themselves.
+    #[default]
+    Disconnect,
+    /// Droppable events that wait make room, the oldest first. If that is not enough, the connection is closed.
+    DropVolatile,
+    /// The oldest events that wait make room. If that is not enough, the connection is closed.
+    DropOldest,
+}
 
 /// A setting that no server can work with.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

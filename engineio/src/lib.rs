@@ -57,12 +57,12 @@ pub mod server;
 mod sid;
 pub mod socketio;
 
-pub use config::{Config, ConfigError, Parser, Recovery};
+pub use config::{Config, ConfigError, Overflow, Parser, Recovery};
 pub use hub::{
-    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectReason, Emission, Engine,
-    EngineSocket, EventError, EventErrorKind, EventName, Extension, Incoming, ListenerId, Namespace,
-    NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms, Sent, Server,
-    ServerSideEvent, Socket, State, TimeLeft,
+    Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectDetails, DisconnectReason,
+    Emission, Engine, EngineSocket, EventError, EventErrorKind, EventName, Extension, Incoming, ListenerId,
+    Namespace, NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms,
+    Sent, Server, ServerSideEvent, Socket, State, TimeLeft,
 };
 pub use sid::Sid;
 pub use socketio::{AckError, AckReply, Binary};

@@ -15,6 +15,7 @@ use super::{
     application::Receiver,
     dispatch::InTurns,
     encode::{self, Route},
+    failure::{EventError, EventErrorKind},
     guard::{Guarded, Panicked, guarded},
     handshake::Handshake,
     middleware::{ConnectError, Middleware},
@@ -186,9 +187,20 @@ impl Inner {
 
     /// Closes the connection of a client that broke the protocol or a limit.
     fn violation(&self, peer: &Arc<Peer>, fault: &Fault) {
-        tracing::debug!(%fault, "closing a connection");
-        if let Fault::Decode(_) | Fault::Assembly(_) = fault {
-            self.state.lock().closing = Some(DisconnectReason::Transport(CloseReason::ForcedClose));
+        let is_unreadable = matches!(fault, Fault::Decode(_) | Fault::Assembly(_));
+        let prefix = if is_unreadable { "undecodable packet: " } else { "" };
+        peer.describe(|| format!("{prefix}{fault}"));
+        let fault = peer.description().unwrap_or_default();
+        tracing::debug!(fault, "closing a connection");
+        if is_unreadable {
+            let sockets = {
+                let mut state = self.state.lock();
+                state.closing = Some(DisconnectReason::Transport(CloseReason::ForcedClose));
+                state.sockets.clone()
+            };
+            for socket in sockets {
+                socket.complain(EventError::new(EventErrorKind::Malformed, "", fault));
+            }
         }
         peer.close();
     }

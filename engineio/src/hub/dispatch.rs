@@ -64,6 +64,11 @@ impl Socket {
         self.go_on(waiting);
     }
 
+    /// Tells the listeners of errors when it is their turn.
+    pub(crate) fn complain(&self, error: EventError) {
+        self.submit(Job::Failure(error));
+    }
+
     /// The socket has left for `reason`.
     pub(crate) fn gone(&self, reason: DisconnectReason) {
         if self.detach(Some(reason)) {
@@ -149,6 +154,7 @@ impl Socket {
                 let about = About::TimeLeft(left);
                 self.call(&EventRef::of_library(self, "expiring", &about))
             }
+            Job::Failure(error) => self.report(error),
             Job::Disconnect(reason) => self.depart(reason),
         }
     }

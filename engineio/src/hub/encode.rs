@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use super::{
     args::{ArgsError, write_args},
-    encoded::Encoded,
+    encoded::{Encoded, Worth},
     middleware::ConnectError,
     payload::Payload,
 };
@@ -98,6 +98,7 @@ pub(crate) struct Draft {
     attachments: Vec<Bytes>,
     form: Form,
     compress: bool,
+    worth: Worth,
 }
 
 /// What a packet is to become.
@@ -115,7 +116,12 @@ enum Form {
 
 impl Draft {
     fn new(buffer: Vec<u8>, attachments: Vec<Bytes>, form: Form) -> Self {
-        Self { buffer, attachments, form, compress: true }
+        Self { buffer, attachments, form, compress: true, worth: Worth::Kept }
+    }
+
+    /// Says whether the packet is the first to go when its receiver reads too slowly.
+    pub(crate) fn droppable(self, droppable: bool) -> Self {
+        Self { worth: if droppable { Worth::Droppable } else { self.worth }, ..self }
     }
 
     /// Says whether a transport that compresses should compress the packet.
@@ -132,7 +138,7 @@ impl Draft {
                 to_msgpack(kind, &namespace, id, &self.buffer[head..], &self.attachments)
             }
         };
-        packet.with_compression(self.compress)
+        packet.with_compression(self.compress).with_worth(self.worth)
     }
 
     /// The packet with an offset as its last argument, which `write` appends.
@@ -180,7 +186,9 @@ pub(crate) fn draft(
         serde_json::to_writer(&mut *out, name)?;
         args.write(true, out, attachments)
     };
-    packet(PacketType::Event, PacketType::BinaryEvent, route, id, write)
+    let draft = packet(PacketType::Event, PacketType::BinaryEvent, route, id, write)?;
+    // An event that is to be answered is waited for.
+    Ok(Draft { worth: if id.is_some() { Worth::Kept } else { Worth::Event }, ..draft })
 }
 
 /// Encodes an answer.

@@ -1,6 +1,7 @@
 //! One packet's bytes as they go on the wire, made once and shared by all receivers.
 
 use std::{
+    borrow::Cow,
     iter, str,
     sync::{Arc, LazyLock, OnceLock},
 };
@@ -11,7 +12,11 @@ use super::{
     event::Event,
     frames::{self, Kind, MAX_HEADER},
 };
-use crate::engine::{Packet, encode_binary, payload::SEPARATOR, v3};
+use crate::{
+    config::Config,
+    engine::{Packet, encode_binary, payload::SEPARATOR, v3},
+    socketio::{Message, PacketType},
+};
 
 /// A WebSocket close frame without a status code.
 pub const CLOSE_FRAME: &[u8] = &[0x88, 0];
@@ -30,8 +35,20 @@ struct Inner {
     start: usize,
     packets: usize,
     compress: bool,
+    worth: Worth,
     /// Most packets are for WebSockets of protocol 4 alone, so that what others need has a place of its own.
     others: OnceLock<Box<Others>>,
+}
+
+/// Whether a packet may be dropped before others of a receiver that reads too slowly.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Worth {
+    /// Never: it belongs to the protocol, or somebody waits for it.
+    Kept,
+    /// It is an event as any other.
+    Event,
+    /// Its sender can do without it.
+    Droppable,
 }
 
 /// The forms that are made on demand.
@@ -124,7 +141,14 @@ impl Encoded {
     }
 
     fn from_frames(buffer: Vec<u8>, start: usize, packets: usize) -> Self {
-        Self(Arc::new(Inner { buffer, start, packets, compress: true, others: OnceLock::new() }))
+        Self(Arc::new(Inner {
+            buffer,
+            start,
+            packets,
+            compress: true,
+            worth: Worth::Kept,
+            others: OnceLock::new(),
+        }))
     }
 
     /// Says whether a transport that compresses should compress this packet, which is the default. It is not worth
@@ -136,6 +160,20 @@ impl Encoded {
             (inner.compress, inner.others) = (compress, OnceLock::new());
         }
         self
+    }
+
+    /// Says whether the packet may be dropped if its receiver reads too slowly.
+    pub(super) fn with_worth(mut self, worth: Worth) -> Self {
+        if self.0.worth != worth {
+            let inner = Arc::make_mut(&mut self.0);
+            (inner.worth, inner.others) = (worth, OnceLock::new());
+        }
+        self
+    }
+
+    /// Whether the packet may be dropped if its receiver reads too slowly.
+    pub(super) fn worth(&self) -> Worth {
+        self.0.worth
     }
 
     /// Whether a transport that compresses should compress this packet.
@@ -172,15 +210,28 @@ impl Encoded {
     #[must_use]
     pub fn event(&self) -> Option<Event> {
         let (array, attachments) = self.event_parts()?;
-        Event::from_json(array, attachments).ok()
+        Event::from_json(&array, attachments).ok()
     }
 
     /// The array of the Socket.IO event that this packet carries, and its attachments.
-    pub(super) fn event_parts(&self) -> Option<(&str, Vec<Bytes>)> {
+    pub(super) fn event_parts(&self) -> Option<(Cow<'_, str>, Vec<Bytes>)> {
         let mut frames = frames::split(self.frames());
-        let (_, text) = frames.next()?;
-        let array = event_array(str::from_utf8(text).ok()?)?;
-        Some((array, frames.map(|(_, attachment)| Bytes::copy_from_slice(attachment)).collect()))
+        match frames.next()? {
+            (Kind::Text, text) => {
+                let array = event_array(str::from_utf8(text).ok()?)?;
+                let attachments = frames.map(|(_, attachment)| Bytes::copy_from_slice(attachment));
+                Some((Cow::Borrowed(array), attachments.collect()))
+            }
+            (Kind::Binary, bytes) => {
+                // The server's own packets need not obey the limits of those that come from clients.
+                let (max_attachments, max_event_args) = (usize::MAX, usize::MAX);
+                let config = Config { max_attachments, max_event_args, ..Config::default() };
+                let message = Message::decode(bytes, &config).ok()?;
+                let packet = message.packet();
+                let is_event = matches!(packet.kind, PacketType::Event | PacketType::BinaryEvent);
+                is_event.then(|| (Cow::Owned(packet.data.to_owned()), message.attachments().to_vec()))
+            }
+        }
     }
 
     /// The packet as a polling payload of protocol 4.
@@ -210,7 +261,7 @@ impl Encoded {
                     None => frames::push(kind, &[], data, &mut out),
                 }
             }
-            Self::from_frames(out, 0, self.packets()).with_compression(false)
+            Self::from_frames(out, 0, self.packets()).with_compression(false).with_worth(self.worth())
         };
         self.others().deflated.get_or_init(make).clone()
     }
@@ -226,7 +277,8 @@ impl Encoded {
         let form = if base64 { &others.v3_base64 } else { &others.v3 };
         let make = || {
             let frames = v3_frames(self.frames(), base64);
-            Self::from_frames(frames, 0, self.packets()).with_compression(self.compress())
+            let form = Self::from_frames(frames, 0, self.packets());
+            form.with_compression(self.compress()).with_worth(self.worth())
         };
         form.get_or_init(make).clone()
     }

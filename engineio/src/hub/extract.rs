@@ -10,7 +10,7 @@ use super::{
     event_ref::{About, EventRef},
     failure::{EventError, EventErrorKind},
     payload::Payload,
-    reason::DisconnectReason,
+    reason::{DisconnectDetails, DisconnectReason},
     socket::Socket,
     state::State,
 };
@@ -102,6 +102,14 @@ impl FromEvent for DisconnectReason {
                 Err(missing(event, "only `disconnect` and `disconnecting` have a reason"))
             }
         }
+    }
+}
+
+/// In listeners of `disconnecting` and `disconnect`.
+impl FromEvent for DisconnectDetails {
+    fn from_event(event: &EventRef<'_>) -> Result<Self, EventError> {
+        let reason = DisconnectReason::from_event(event)?;
+        Ok(Self { reason, description: event.socket.peer().description().map(str::to_owned) })
     }
 }
 

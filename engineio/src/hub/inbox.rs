@@ -5,7 +5,7 @@ use std::{collections::VecDeque, time::Duration};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::reason::DisconnectReason;
+use super::{failure::EventError, reason::DisconnectReason};
 use crate::socketio::AckId;
 
 /// Something to tell a socket's listeners.
@@ -17,6 +17,8 @@ pub(crate) enum Job {
     Event { name: String, data: String, attachments: Vec<Bytes>, ack: Option<AckId> },
     /// The socket has to leave soon.
     Expiring(Duration),
+    /// The client sent something that is no event.
+    Failure(EventError),
     /// The socket has left.
     Disconnect(DisconnectReason),
 }
@@ -34,7 +36,7 @@ impl Job {
             Job::Event { name, data, attachments, .. } => {
                 name.len() + data.len() + attachments.iter().map(Bytes::len).sum::<usize>()
             }
-            Job::Connection | Job::Expiring(_) | Job::Disconnect(_) => 0,
+            Job::Connection | Job::Expiring(_) | Job::Failure(_) | Job::Disconnect(_) => 0,
         };
         size_of::<Job>() + content
     }

@@ -70,9 +70,9 @@ pub use namespace::{
 };
 pub use outbox::{Admission, Compressor, Outbox, Sent};
 pub use payload::Payload;
-pub use peer::{Peer, Peers, PollAnswer, close_all};
+pub use peer::{MAX_DESCRIPTION, Peer, Peers, PollAnswer, close_all};
 pub use poll_payload::PollPayload;
-pub use reason::DisconnectReason;
+pub use reason::{DisconnectDetails, DisconnectReason};
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::Server;
 pub use socket::{Emission, JoinError, Socket};

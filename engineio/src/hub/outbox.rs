@@ -13,17 +13,23 @@ use parking_lot::Mutex;
 
 use super::{
     application::Link,
-    encoded::{CLOSE_FRAME, Encoded},
+    encoded::{CLOSE_FRAME, Encoded, Worth},
     queue::Queue,
 };
-use crate::{config::Config, engine::Revision};
+use crate::{
+    config::{Config, Overflow},
+    engine::Revision,
+};
 
 /// What became of a packet that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sent {
     /// It is on its way, or waits for its turn.
     Queued,
-    /// It was volatile and the connection was not ready to write.
+    /// It is on its way or waits for its turn, and events that waited before it were dropped to make room; see
+    /// [`Config::overflow`].
+    Displaced,
+    /// It was volatile and the connection was not ready to write, or it was droppable and the queue is full.
     Dropped,
     /// The connection has ended.
     Closed,
@@ -51,6 +57,8 @@ struct State {
     closed: bool,
     /// What packets become before they are queued, on a WebSocket that compresses.
     compress: Option<Arc<Compressor>>,
+    /// Packets that were dropped because the queue was full.
+    dropped: u64,
 }
 
 /// Makes a packet's compressed form.
@@ -112,6 +120,56 @@ impl Outbox {
             state.queue.push(packet);
             Ok(Sent::Queued)
         })
+    }
+
+    /// Adds a packet for which the queue was full, by the policy of the configuration.
+    ///
+    /// # Errors
+    /// The client is to be given up.
+    pub(super) fn push_by_policy(
+        &self,
+        packet: Encoded,
+        admission: Admission,
+        config: &Config,
+    ) -> Result<Sent, Encoded> {
+        let packet = match self.push(packet, admission, config) {
+            Err(packet) => packet,
+            sent => return sent,
+        };
+        self.change(|state| {
+            let droppable = packet.worth() == Worth::Droppable;
+            let bytes = packet.frames().len();
+            let made = match config.overflow {
+                Overflow::Disconnect => 0,
+                Overflow::DropVolatile => {
+                    state.queue.make_room(bytes, config, |waiting| waiting.worth() == Worth::Droppable)
+                }
+                Overflow::DropOldest => {
+                    state.queue.make_room(bytes, config, |waiting| waiting.worth() != Worth::Kept)
+                }
+            };
+            if made == 0 && !droppable {
+                return Err(packet);
+            }
+            state.note_dropped(made.max(1));
+            if made == 0 {
+                return Ok(Sent::Dropped);
+            }
+            state.queue.push(packet);
+            Ok(Sent::Displaced)
+        })
+    }
+
+    /// How many packets wait.
+    #[must_use]
+    pub fn queued_packets(&self) -> usize {
+        self.state.lock().queue.len()
+    }
+
+    /// How many packets were dropped because the queue was full.
+    #[must_use]
+    pub fn dropped_packets(&self) -> u64 {
+        self.state.lock().dropped
     }
 
     /// Adds a WebSocket control frame; past a small number the oldest is dropped.
@@ -199,6 +257,16 @@ impl Outbox {
 }
 
 impl State {
+    /// Counts, and logs each time the count has doubled: a slow client must not fill the log.
+    fn note_dropped(&mut self, packets: usize) {
+        let before = self.dropped;
+        self.dropped += packets as u64;
+        if self.dropped.ilog2() > before.checked_ilog2().unwrap_or_default() || before == 0 {
+            let (dropped, bytes) = (self.dropped, self.queue.bytes());
+            tracing::warn!(dropped, bytes, "dropping events for a connection that reads too slowly");
+        }
+    }
+
     fn finish(&mut self, last: Option<&[u8]>) {
         if !std::mem::replace(&mut self.closed, true)
             && let Some(frame) = last

@@ -58,12 +58,12 @@ fn tell_all(sockets: &[Socket], packet: &Encoded) {
     // The packet is what was encoded for the clients; reading it again is cheaper than to keep the arguments of every
     // event for a listener that hardly any program has.
     let Some((data, attachments)) = packet.event_parts() else { return };
-    let Some(name) = name_of(data) else { return };
+    let Some(name) = name_of(&data) else { return };
     for socket in sockets {
         let event = EventRef {
             socket,
             name: &name,
-            data,
+            data: &data,
             attachments: &attachments,
             ack: None,
             answered: None,

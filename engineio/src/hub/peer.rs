@@ -33,6 +33,9 @@ use crate::{
 
 pub use polling::PollAnswer;
 
+/// The longest description of a session's end, in bytes.
+pub const MAX_DESCRIPTION: usize = 256;
+
 /// The sessions of one server.
 pub type Peers = DashMap<Sid, Arc<Peer>>;
 
@@ -63,6 +66,8 @@ pub struct Peer {
     wakers: Wakers,
     armed: Mutex<Option<Instant>>,
     end: OnceLock<CloseReason>,
+    /// In a box of its own, as hardly any session has one.
+    description: OnceLock<Box<Box<str>>>,
     told: AtomicBool,
     failed: AtomicBool,
     released: AtomicBool,
@@ -115,6 +120,7 @@ impl Peer {
             wakers: Wakers::default(),
             armed: Mutex::new(None),
             end: OnceLock::new(),
+            description: OnceLock::new(),
             told: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
@@ -240,13 +246,13 @@ impl Peer {
         let pushed = self.outbox.push(packet, admission, &self.config).or_else(|packet| {
             // The socket may take what this turn has gathered so far; only then is the client too slow.
             self.flush_now();
-            self.outbox.push(packet, admission, &self.config)
+            self.outbox.push_by_policy(packet, admission, &self.config)
         });
         let Ok(sent) = pushed else {
             self.give_up();
             return Sent::Overflow;
         };
-        if sent == Sent::Queued {
+        if let Sent::Queued | Sent::Displaced = sent {
             self.notify();
         }
         sent
@@ -254,7 +260,9 @@ impl Peer {
 
     /// Closes a connection that reads too slowly.
     fn give_up(self: &Arc<Self>) {
-        tracing::warn!(bytes = self.queued_bytes(), "closing a connection that reads too slowly");
+        let bytes = self.queued_bytes();
+        tracing::warn!(bytes, "closing a connection that reads too slowly");
+        self.describe(|| format!("the client reads too slowly: {bytes} bytes wait for it"));
         self.outbox.close();
         let this = Arc::clone(self);
         self.runtime.spawn(Box::pin(async move { this.lost(CloseReason::TransportError) }));
@@ -281,6 +289,22 @@ impl Peer {
     #[must_use]
     pub fn ended(&self) -> Option<CloseReason> {
         self.end.get().copied()
+    }
+
+    /// Notes why the session is about to end, in words; the first ones count. What a client sent may be part of them, so
+    /// they are cut to [`MAX_DESCRIPTION`] bytes.
+    pub fn describe(&self, why: impl FnOnce() -> String) {
+        self.description.get_or_init(|| {
+            let mut text = why();
+            text.truncate(text.floor_char_boundary(MAX_DESCRIPTION));
+            Box::new(text.into())
+        });
+    }
+
+    /// Why the session has ended, in words, if more is known than the [reason](Self::ended).
+    #[must_use]
+    pub fn description(&self) -> Option<&str> {
+        self.description.get().map(|text| &***text)
     }
 
     /// Arranges for what was queued to be written: at the end of the turn, or now if there is none.

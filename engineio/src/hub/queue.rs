@@ -41,6 +41,45 @@ impl Queue {
         behind + another > config.max_queued_bytes || 1 + self.behind.len() >= config.max_queued_packets
     }
 
+    /// Drops packets that wait and that `may_go`, the oldest first, until there is room for `another` byte count; answers
+    /// how many. If that would not be enough, none is dropped and the answer is zero.
+    ///
+    /// The first packet stays, as part of it may be on its way.
+    pub(super) fn make_room(
+        &mut self,
+        another: usize,
+        config: &Config,
+        may_go: impl Fn(&Encoded) -> bool,
+    ) -> usize {
+        let Some(first) = &self.first else { return 0 };
+        let behind = self.bytes - (first.frames().len() - self.written);
+        let mut bytes = (behind + another).saturating_sub(config.max_queued_bytes);
+        let mut packets = (2 + self.behind.len()).saturating_sub(config.max_queued_packets);
+        let mut seen = 0;
+        for packet in &self.behind {
+            if bytes == 0 && packets == 0 {
+                break;
+            }
+            seen += 1;
+            if may_go(packet) {
+                bytes = bytes.saturating_sub(packet.frames().len());
+                packets = packets.saturating_sub(1);
+            }
+        }
+        if bytes > 0 || packets > 0 {
+            return 0;
+        }
+        let (kept, dropped): (Vec<_>, Vec<_>) = self.behind.drain(..seen).partition(|packet| !may_go(packet));
+        kept.into_iter().rev().for_each(|packet| self.behind.push_front(packet));
+        self.bytes -= dropped.iter().map(|packet| packet.frames().len()).sum::<usize>();
+        dropped.len()
+    }
+
+    /// How many packets wait.
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.first.is_some()) + self.behind.len()
+    }
+
     pub(super) fn push(&mut self, frames: Encoded) {
         self.bytes += frames.frames().len();
         self.controls += usize::from(frames.is_control());

@@ -43,6 +43,33 @@ impl DisconnectReason {
     }
 }
 
+/// Why a socket was disconnected, with all that is known of it. Listeners of `disconnecting` and `disconnect` may ask for
+/// it in place of the reason.
+///
+/// # Examples
+/// ```no_run
+/// # use engineio::{DisconnectDetails, Server};
+/// # let io = Server::new();
+/// io.of("/").on_disconnect(|why: DisconnectDetails| {
+///     // "transport error: message of more than 1000000 bytes"
+///     println!("{why}");
+/// });
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DisconnectDetails {
+    /// The reason.
+    pub reason: DisconnectReason,
+    /// What exactly happened, if more is known. Part of it may be what the client sent.
+    pub description: Option<String>,
+}
+
+impl fmt::Display for DisconnectDetails {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.reason.fmt(f)?;
+        self.description.as_ref().map_or(Ok(()), |description| write!(f, ": {description}"))
+    }
+}
+
 impl fmt::Display for DisconnectReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

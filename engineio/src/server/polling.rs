@@ -99,6 +99,7 @@ where
         body = read_body(peer, headers, body) => match body {
             Ok(body) => take_in(peer, &body, is_binary(headers)).await,
             Err(status) => {
+                peer.describe(|| describe(status, peer.config().max_payload));
                 peer.fail();
                 empty(status)
             }
@@ -107,6 +108,15 @@ where
     };
     peer.feed(Input::PostEnded);
     Ok(response)
+}
+
+/// Why a body was not read, for the application.
+fn describe(status: StatusCode, max_payload: usize) -> String {
+    match status {
+        StatusCode::PAYLOAD_TOO_LARGE => format!("message of more than {max_payload} bytes"),
+        StatusCode::REQUEST_TIMEOUT => "the body of a request came too slowly".into(),
+        status => format!("the body of a request could not be read: {status}"),
+    }
 }
 
 /// Waits for the end of the session.
@@ -136,6 +146,7 @@ async fn take_in(peer: &Arc<Peer>, body: &[u8], is_binary: bool) -> Response<Bod
     };
     if let Err(error) = taken {
         tracing::debug!(%error, "closing a polling session");
+        peer.describe(|| format!("undecodable packet: {error}"));
         peer.lost(CloseReason::ParseError);
         return empty(StatusCode::BAD_REQUEST);
     }

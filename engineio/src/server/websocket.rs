@@ -292,6 +292,7 @@ fn feed(peer: &Arc<Peer>, packet: Result<Packet<'_>, PacketError>) {
         }
         Err(error) => {
             tracing::debug!(%error, "closing a WebSocket session");
+            peer.describe(|| format!("undecodable packet: {error}"));
             peer.lost(CloseReason::ParseError);
         }
     }
@@ -331,6 +332,11 @@ fn fail(peer: &Arc<Peer>, error: &Error) {
         }
     };
     tracing::debug!(%error, "a WebSocket ended");
+    let is_too_long = matches!(error, Error::Capacity(_));
+    let limit = peer.config().max_payload;
+    peer.describe(|| {
+        if is_too_long { format!("message of more than {limit} bytes") } else { error.to_string() }
+    });
     let [high, low] = u16::from(code).to_be_bytes();
     peer.outbox().finish(Some(&[0x88, 2, high, low]));
     peer.lost(reason);

@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use engineio::{Ack, Args, Binary, Data, EventName, Payload, Socket};
+use engineio::{Ack, Args, Binary, Config, Data, EventName, Parser, Payload, Socket};
 
 use crate::support::{Client, Log, World, pause};
 
@@ -209,4 +209,20 @@ fn a_listener_of_what_is_sent_may_join_rooms_and_wait() {
     world.run();
     assert_eq!(seen.take(), ["a b"]);
     assert_eq!(world.io.of("/").to("seen").sockets().len(), 1);
+}
+
+#[test]
+fn what_is_sent_as_messagepack_is_told_as_well() {
+    let world = World::with(Config { parser: Parser::Msgpack, ..Config::default() });
+    let seen = Log::default();
+    let log = seen.clone();
+    world.io.of("/").on_any_outgoing(
+        move |EventName(name): EventName, Args((number, bytes)): Args<(u8, Binary)>| {
+            log.add(format!("{name} {number} {bytes:?}"));
+        },
+    );
+    let client = world.client();
+    client.send_binary(b"\x82\xa4type\x00\xa3nsp\xa1/");
+    world.io.emit("ev", &(1, Binary::from("x")));
+    assert_eq!(seen.take(), [format!("ev 1 {:?}", Binary::from("x"))]);
 }

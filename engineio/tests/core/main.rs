@@ -20,6 +20,8 @@ mod listeners;
 mod msgpack;
 mod namespaces;
 mod old_clients;
+mod overflow;
+mod reasons;
 mod recovery;
 mod rooms;
 mod rooms_watched;

@@ -88,6 +88,7 @@ impl BroadcastOperator {
             Ok(draft) => {
                 if !self.selection.is_nobody() {
                     let _turn = Turn::begin(self.namespace.runtime());
+                    let draft = draft.droppable(self.selection.droppable);
                     self.publish(draft.with_compression(!self.selection.uncompressed));
                 }
                 Sent::Queued

@@ -84,6 +84,7 @@ pub(crate) struct Selection {
     has_rooms: bool,
     pub(crate) volatile: bool,
     pub(crate) uncompressed: bool,
+    pub(crate) droppable: bool,
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -145,6 +146,13 @@ macro_rules! selecting {
             /// worth the effort for what is compressed already, such as pictures.
             pub fn compress(mut self, compress: bool) -> Self {
                 self.selection.uncompressed = !compress;
+                self
+            }
+
+            /// Lets the event be the first to go for sockets that read too slowly; see
+            /// [`Overflow`](crate::Overflow). Events that are to be answered are never dropped.
+            pub fn droppable(mut self) -> Self {
+                self.selection.droppable = true;
                 self
             }
 

@@ -30,6 +30,11 @@ macro_rules! sending {
                 self.operator().compress(compress)
             }
 
+            /// A broadcast that is the first to go for sockets that read too slowly; see [`Overflow`](crate::Overflow).
+            pub fn droppable(&self) -> $operator {
+                self.operator().droppable()
+            }
+
             /// A broadcast to the sockets of this server only, if it is one of several.
             pub fn local(&self) -> $operator {
                 self.operator().local()

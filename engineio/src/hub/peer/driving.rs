@@ -109,6 +109,9 @@ impl Peer {
 
     /// The session has ended: the application is told, the client as far as possible.
     fn end(self: &Arc<Self>, reason: CloseReason) {
+        if reason == CloseReason::PingTimeout {
+            self.describe(|| format!("no pong came within {:?}", self.config.ping_timeout));
+        }
         let _ = self.end.set(reason);
         if let Some(peers) = self.peers.upgrade() {
             peers.remove(&self.sid);

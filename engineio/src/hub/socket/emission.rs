@@ -12,11 +12,12 @@ use crate::hub::{ack_future::AckFuture, encode::Typed, outbox::Sent, payload::Pa
 pub(super) struct Manner {
     pub(super) volatile: bool,
     pub(super) compress: bool,
+    pub(super) droppable: bool,
 }
 
 impl Default for Manner {
     fn default() -> Self {
-        Self { volatile: false, compress: true }
+        Self { volatile: false, compress: true, droppable: false }
     }
 }
 
@@ -51,6 +52,12 @@ impl Socket {
         self.emission().volatile()
     }
 
+    /// An event that waits its turn as any other, but is the first to go when the client reads too slowly; see
+    /// [`Overflow`](crate::Overflow).
+    pub fn droppable(&self) -> Emission<'_> {
+        self.emission().droppable()
+    }
+
     /// An event that a transport that compresses should, or should not, compress. The default is that it should.
     pub fn compress(&self, compress: bool) -> Emission<'_> {
         self.emission().compress(compress)
@@ -66,6 +73,13 @@ impl Emission<'_> {
     /// Drops the event unless it can be written at once.
     pub fn volatile(mut self) -> Self {
         self.manner.volatile = true;
+        self
+    }
+
+    /// Lets the event be the first to go when the client reads too slowly, which costs the client neither its connection
+    /// nor, with [`Overflow::DropVolatile`](crate::Overflow::DropVolatile), other events.
+    pub fn droppable(mut self) -> Self {
+        self.manner.droppable = true;
         self
     }
 

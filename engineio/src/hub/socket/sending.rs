@@ -48,13 +48,31 @@ impl Socket {
         self.volatile().emit(event, args)
     }
 
+    /// The bytes that wait to be written to this client, those of its other namespaces included.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.0.peer.queued_bytes()
+    }
+
+    /// The packets that wait to be written to this client, those of its other namespaces included.
+    #[must_use]
+    pub fn queued_packets(&self) -> usize {
+        self.0.peer.outbox().queued_packets()
+    }
+
+    /// How many events for this client were dropped because it reads too slowly; see [`Overflow`](crate::Overflow).
+    #[must_use]
+    pub fn dropped_packets(&self) -> u64 {
+        self.0.peer.outbox().dropped_packets()
+    }
+
     pub(super) fn emit_args(&self, event: &str, args: &impl WriteArgs, manner: Manner) -> Sent {
         match encode::draft(self.0.namespace.route(), None, event, args) {
             Ok(draft) => {
                 if self.0.namespace.is_overheard() {
                     outgoing::tell(self, &draft.clone().finish());
                 }
-                self.send_event(draft, manner)
+                self.send_event(draft.droppable(manner.droppable), manner)
             }
             Err(error) => {
                 tracing::error!(event, %error, "an event was not sent");
