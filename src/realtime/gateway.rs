@@ -21,7 +21,7 @@ use crate::{
 use super::{
     budget::Verdict,
     events::{Notice, REPLACED, TEXT},
-    live::Live,
+    live::{self, Live},
     people,
     sessions::Sessions,
 };
@@ -75,6 +75,7 @@ impl Gateway {
         });
         let gateway = Arc::clone(self);
         root.on_disconnect(move |socket: Socket| gateway.depart(&socket));
+        root.on_expiring(|socket: Socket| live::warn(&socket));
     }
 
     /// Finds out who a client is. Without a good token it is refused, or let in to be disconnected at once: then
@@ -110,7 +111,7 @@ impl Gateway {
             old.socket.emit(REPLACED, &());
             old.socket.disconnect();
         }
-        live.watch();
+        live.stay_as_long_as(&live.who().claims);
         let entered = self.service.with_current_room(&live.who().user, |room| {
             if let Some(room) = room {
                 live.enter(&room.code);

@@ -7,6 +7,7 @@ mod broadcast;
 mod clients;
 mod deflate;
 mod http;
+mod listeners;
 mod msgpack;
 mod namespaces;
 mod recovery;
@@ -33,6 +34,7 @@ const FEATURES: &[Feature] = &[
     ("clients", clients::server),
     ("deflate", deflate::server),
     ("http", http::server),
+    ("listeners", listeners::server),
     ("msgpack", msgpack::server),
     ("namespaces", namespaces::server),
     ("recovery", recovery::server),

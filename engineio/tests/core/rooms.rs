@@ -226,3 +226,15 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn all_rooms_are_left_at_once_that_of_the_own_id_included() {
+    let world = World::new();
+    let [(_client, socket)] = crowd::<1>(&world);
+    socket.join(["a", "b"]).unwrap();
+    socket.leave_all();
+    assert!(socket.rooms().is_empty());
+    assert!(world.io.of("/").adapter().rooms().is_empty());
+    assert!(world.io.to(socket.id()).sockets().is_empty());
+    assert_eq!(world.io.of("/").len(), 1, "it is still in the namespace");
+}

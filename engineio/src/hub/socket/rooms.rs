@@ -90,6 +90,13 @@ impl Socket {
         }
     }
 
+    /// Leaves all rooms, that of its own id included.
+    pub fn leave_all(&self) {
+        for room in self.rooms() {
+            self.leave(&room);
+        }
+    }
+
     /// Puts a socket that is let in now into the namespace's table, with the rooms that middlewares had it join. What is
     /// answered is to be told to observers once no lock is held.
     pub(super) fn enter_rooms(&self, state: &State) -> Vec<(Room, bool)> {
