@@ -25,7 +25,11 @@
 //! - [`Server`], [`Namespace`] and [`Socket`] are what a program works with; [`BroadcastOperator`] sends to many.
 //! - A listener is a plain function, `async` or not. Its parameters say what it wants: [`Socket`], [`Data`] (the
 //!   first argument), [`Args`] (all of them), [`Payload`] (unparsed), [`Ack`], [`EventName`],
-//!   [`DisconnectReason`].
+//!   [`DisconnectReason`] or [`DisconnectDetails`], a [`State`] of the server, an [`Extension`] of the socket.
+//! - A listener that ends with an error tells [`Socket::on_error`]. [`Socket::event_middleware`] sees events before
+//!   listeners do, [`Socket::on_any`] all that come and [`Socket::on_any_outgoing`] all that are sent;
+//!   a [`Namespace`] has the same for all its sockets.
+//! - [`Socket::set_deadline`] lets a socket stay as long as a token. [`Overflow`] says what becomes of slow readers.
 //! - [`Binary`] is binary data anywhere in arguments.
 //! - [`Config`] has every limit and interval; [`server::Options`] has what concerns HTTP.
 //! - [`server::Service`] is the server as a hyper service, to be mounted in front of your own routes.
@@ -38,7 +42,8 @@
 //! # Promises
 //! - Events of one socket reach its listeners in order, one after the other, in both directions.
 //! - A client can harm only itself: each limit ends that client's packet, request or connection.
-//! - Memory is bounded by [`Config`]: a client that reads too slowly is closed, not buffered for.
+//! - Memory is bounded by [`Config`]: a client that reads too slowly is closed, or misses events if [`Overflow`] says
+//!   so; it is not buffered for.
 //!
 //! # Without the `server` feature
 //! What remains is the protocol core: no IO, no clock, no runtime, and no dependency on tokio or hyper. Bytes and

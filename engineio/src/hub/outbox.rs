@@ -1,5 +1,7 @@
 //! What waits to be written to one connection.
 
+mod overflow;
+
 use std::{
     fmt,
     io::{self, IoSlice},
@@ -13,13 +15,10 @@ use parking_lot::Mutex;
 
 use super::{
     application::Link,
-    encoded::{CLOSE_FRAME, Encoded, Worth},
+    encoded::{CLOSE_FRAME, Encoded},
     queue::Queue,
 };
-use crate::{
-    config::{Config, Overflow},
-    engine::Revision,
-};
+use crate::{config::Config, engine::Revision};
 
 /// What became of a packet that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,56 +121,6 @@ impl Outbox {
         })
     }
 
-    /// Adds a packet for which the queue was full, by the policy of the configuration.
-    ///
-    /// # Errors
-    /// The client is to be given up.
-    pub(super) fn push_by_policy(
-        &self,
-        packet: Encoded,
-        admission: Admission,
-        config: &Config,
-    ) -> Result<Sent, Encoded> {
-        let packet = match self.push(packet, admission, config) {
-            Err(packet) => packet,
-            sent => return sent,
-        };
-        self.change(|state| {
-            let droppable = packet.worth() == Worth::Droppable;
-            let bytes = packet.frames().len();
-            let made = match config.overflow {
-                Overflow::Disconnect => 0,
-                Overflow::DropVolatile => {
-                    state.queue.make_room(bytes, config, |waiting| waiting.worth() == Worth::Droppable)
-                }
-                Overflow::DropOldest => {
-                    state.queue.make_room(bytes, config, |waiting| waiting.worth() != Worth::Kept)
-                }
-            };
-            if made == 0 && !droppable {
-                return Err(packet);
-            }
-            state.note_dropped(made.max(1));
-            if made == 0 {
-                return Ok(Sent::Dropped);
-            }
-            state.queue.push(packet);
-            Ok(Sent::Displaced)
-        })
-    }
-
-    /// How many packets wait.
-    #[must_use]
-    pub fn queued_packets(&self) -> usize {
-        self.state.lock().queue.len()
-    }
-
-    /// How many packets were dropped because the queue was full.
-    #[must_use]
-    pub fn dropped_packets(&self) -> u64 {
-        self.state.lock().dropped
-    }
-
     /// Adds a WebSocket control frame; past a small number the oldest is dropped.
     pub fn push_control(&self, frame: &[u8]) {
         self.change(|state| {
@@ -257,16 +206,6 @@ impl Outbox {
 }
 
 impl State {
-    /// Counts, and logs each time the count has doubled: a slow client must not fill the log.
-    fn note_dropped(&mut self, packets: usize) {
-        let before = self.dropped;
-        self.dropped += packets as u64;
-        if self.dropped.ilog2() > before.checked_ilog2().unwrap_or_default() || before == 0 {
-            let (dropped, bytes) = (self.dropped, self.queue.bytes());
-            tracing::warn!(dropped, bytes, "dropping events for a connection that reads too slowly");
-        }
-    }
-
     fn finish(&mut self, last: Option<&[u8]>) {
         if !std::mem::replace(&mut self.closed, true)
             && let Some(frame) = last

@@ -1,6 +1,7 @@
 //! One Engine.IO session as the application and the transports share it.
 
 mod driving;
+mod ending;
 mod polling;
 
 use std::{
@@ -27,14 +28,12 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{CloseReason, Input, Packet, Revision, Session, Transport},
+    engine::{CloseReason, Packet, Revision, Session, Transport},
     sid::Sid,
 };
 
+pub use ending::MAX_DESCRIPTION;
 pub use polling::PollAnswer;
-
-/// The longest description of a session's end, in bytes.
-pub const MAX_DESCRIPTION: usize = 256;
 
 /// The sessions of one server.
 pub type Peers = DashMap<Sid, Arc<Peer>>;
@@ -256,55 +255,6 @@ impl Peer {
             self.notify();
         }
         sent
-    }
-
-    /// Closes a connection that reads too slowly.
-    fn give_up(self: &Arc<Self>) {
-        let bytes = self.queued_bytes();
-        tracing::warn!(bytes, "closing a connection that reads too slowly");
-        self.describe(|| format!("the client reads too slowly: {bytes} bytes wait for it"));
-        self.outbox.close();
-        let this = Arc::clone(self);
-        self.runtime.spawn(Box::pin(async move { this.lost(CloseReason::TransportError) }));
-    }
-
-    /// Ends the session after what was sent before; the reason is "forced close".
-    pub fn close(self: &Arc<Self>) {
-        self.feed(Input::Close { pending: !self.outbox.is_empty() });
-    }
-
-    /// The transport is gone, whoever's fault it was.
-    pub fn lost(self: &Arc<Self>, reason: CloseReason) {
-        self.feed(Input::TransportLost(reason));
-    }
-
-    /// A request of the session failed: the session ends, and its waiting poll fails as well, so that the client
-    /// hears of an error and not of an orderly close.
-    pub fn fail(self: &Arc<Self>) {
-        self.failed.store(true, Ordering::Release);
-        self.lost(CloseReason::TransportError);
-    }
-
-    /// Why the session has ended, once it has.
-    #[must_use]
-    pub fn ended(&self) -> Option<CloseReason> {
-        self.end.get().copied()
-    }
-
-    /// Notes why the session is about to end, in words; the first ones count. What a client sent may be part of them, so
-    /// they are cut to [`MAX_DESCRIPTION`] bytes.
-    pub fn describe(&self, why: impl FnOnce() -> String) {
-        self.description.get_or_init(|| {
-            let mut text = why();
-            text.truncate(text.floor_char_boundary(MAX_DESCRIPTION));
-            Box::new(text.into())
-        });
-    }
-
-    /// Why the session has ended, in words, if more is known than the [reason](Self::ended).
-    #[must_use]
-    pub fn description(&self) -> Option<&str> {
-        self.description.get().map(|text| &***text)
     }
 
     /// Arranges for what was queued to be written: at the end of the turn, or now if there is none.

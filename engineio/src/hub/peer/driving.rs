@@ -106,29 +106,6 @@ impl Peer {
         let receiver = self.receiver.get().and_then(|receiver| receiver.deadline());
         Some(receiver.map_or(session, |at| at.min(session)))
     }
-
-    /// The session has ended: the application is told, the client as far as possible.
-    fn end(self: &Arc<Self>, reason: CloseReason) {
-        if reason == CloseReason::PingTimeout {
-            self.describe(|| format!("no pong came within {:?}", self.config.ping_timeout));
-        }
-        let _ = self.end.set(reason);
-        if let Some(peers) = self.peers.upgrade() {
-            peers.remove(&self.sid);
-        }
-        self.tell(reason);
-        self.outbox.close();
-        self.notify();
-        self.wakers.wake_all();
-    }
-
-    fn tell(&self, reason: CloseReason) {
-        if !self.told.swap(true, Ordering::AcqRel)
-            && let Some(receiver) = self.receiver.get()
-        {
-            receiver.closed(reason);
-        }
-    }
 }
 
 impl Timed for Peer {
