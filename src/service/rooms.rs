@@ -38,12 +38,13 @@ impl Service {
     /// Makes a room the user's one current room, with or without a live socket.
     ///
     /// # Errors
-    /// [`Error::Invalid`] without a code, [`Error::NotFound`] if no room has it, [`Error::Unavailable`].
+    /// [`Error::Invalid`] without a code, [`Error::NotFound`] if no room has it, [`Error::Busy`] and
+    /// [`Error::Unavailable`].
     pub async fn join_room(self: &Arc<Self>, who: &Identity, input: &JoinRoom) -> Result<Room, Error> {
         let code = rules::room_code(input.room_code.as_deref())?;
         let (service, who) = (Arc::clone(self), who.clone());
         to_its_end(async move {
-            let _one_at_a_time = service.users.lock(&who.user).await;
+            let _one_at_a_time = service.users.lock(&who.user).await?;
             let entered = service.store.enter_room(&who.user, &code).await?;
             if let Some(room) = entered.left {
                 service.events.publish(Event::Left { user: who.member(), room });
@@ -58,11 +59,11 @@ impl Service {
     /// Takes the user out of the current room; answers the room that was left, if there was one.
     ///
     /// # Errors
-    /// [`Error::Unavailable`].
+    /// [`Error::Busy`] and [`Error::Unavailable`].
     pub async fn leave_room(self: &Arc<Self>, who: &Identity) -> Result<Option<Room>, Error> {
         let (service, who) = (Arc::clone(self), who.clone());
         to_its_end(async move {
-            let _one_at_a_time = service.users.lock(&who.user).await;
+            let _one_at_a_time = service.users.lock(&who.user).await?;
             let left = service.store.leave_room(&who.user).await?;
             if let Some(room) = left.clone() {
                 service.events.publish(Event::Left { user: who.member(), room });
@@ -86,13 +87,13 @@ impl Service {
     /// and the entering of it.
     ///
     /// # Errors
-    /// [`Error::Unavailable`]; `enter` is then not called.
+    /// [`Error::Busy`] and [`Error::Unavailable`]; `enter` is then not called.
     pub async fn with_current_room<T>(
         &self,
         user: &UserOid,
         enter: impl FnOnce(Option<&Room>) -> T + Send,
     ) -> Result<T, Error> {
-        let _one_at_a_time = self.users.lock(user).await;
+        let _one_at_a_time = self.users.lock(user).await?;
         let room = self.store.current_room(user).await?;
         Ok(enter(room.as_ref()))
     }

@@ -87,7 +87,7 @@ async fn a_connecting_socket_sees_the_room_before_or_after_a_join_but_never_betw
     let at_connect = world.service.with_current_room(&who.user, |room| room.cloned()).await.unwrap();
     assert_eq!(at_connect, None);
 
-    let one_at_a_time = world.service.users.lock(&who.user).await;
+    let one_at_a_time = world.service.users.lock(&who.user).await.unwrap();
     let join = {
         let (service, who) = (Arc::clone(&world.service), who.clone());
         let input = JoinRoom { room_code: Some(code.0.clone()) };

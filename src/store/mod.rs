@@ -24,7 +24,7 @@ const MAX_LISTED_ROOMS: u32 = 10_000;
 const MAX_PAGE_MESSAGES: usize = 1_000;
 
 /// Why a store did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// Another account already has this e-mail address, in this or another spelling.
     #[error("User already exists")]

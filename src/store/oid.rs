@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 const COUNTER_END: u32 = 1 << 24;
 
 /// The one generator of this process: two would not be ordered among each other.
-static GENERATOR: LazyLock<Generator> = LazyLock::new(|| Generator::new(process_bytes()));
+static GENERATOR: LazyLock<Generator> = LazyLock::new(|| Generator::new(process_bytes(), unix_seconds()));
 
 /// An id of 12 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -81,9 +81,11 @@ struct Last {
 }
 
 impl Generator {
-    fn new(process: [u8; 5]) -> Self {
-        // A counter at its end makes the first id open a new second.
-        Self { process, last: Mutex::new(Last { seconds: 0, counter: COUNTER_END - 1 }) }
+    /// A generator of a process that was started at the time `now`.
+    fn new(process: [u8; 5], now: u32) -> Self {
+        // A process that was killed in this very second may have had greater random bytes: a counter at its end makes
+        // the first id open the next second.
+        Self { process, last: Mutex::new(Last { seconds: now, counter: COUNTER_END - 1 }) }
     }
 
     /// Makes an id at the time `now`; a clock that stands still or steps back is overruled by the counter.
@@ -142,7 +144,7 @@ mod tests {
 
     #[test]
     fn ids_grow_when_the_clock_stands_still_or_steps_back() {
-        let generator = Generator::new([0xff; 5]);
+        let generator = Generator::new([0xff; 5], 0);
         let ids: Vec<Oid> =
             [100, 100, 100, 90, 1, 101, 50].iter().map(|now| generator.next_at(*now)).collect();
         assert!(ids.is_sorted_by(|a, b| a < b && a.to_string() < b.to_string()), "{ids:?}");
@@ -150,7 +152,7 @@ mod tests {
 
     #[test]
     fn a_counter_that_is_used_up_borrows_from_the_next_second() {
-        let generator = Generator::new([1; 5]);
+        let generator = Generator::new([1; 5], 0);
         let first = generator.next_at(7);
         generator.last.lock().counter = COUNTER_END - 1;
         let next = generator.next_at(7);
@@ -160,15 +162,22 @@ mod tests {
 
     #[test]
     fn ids_continue_after_a_stored_one_from_the_future() {
-        let generator = Generator::new([0; 5]);
+        let generator = Generator::new([0; 5], 0);
         let stored = Oid([0, 0, 1, 0, 255, 255, 255, 255, 255, 255, 255, 255]);
         generator.continue_after(stored);
         assert!(generator.next_at(3) > stored);
     }
 
     #[test]
+    fn a_process_that_follows_another_within_a_second_makes_greater_ids() {
+        let (killed, started) = (Generator::new([0xff; 5], 5), Generator::new([0; 5], 7));
+        let stored = killed.next_at(7);
+        assert!(started.next_at(7) > stored);
+    }
+
+    #[test]
     fn concurrent_ids_are_all_different() {
-        let generator = Generator::new([2; 5]);
+        let generator = Generator::new([2; 5], 0);
         let mut ids: Vec<Oid> = std::thread::scope(|scope| {
             let workers: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| (0..1000).map(|_| generator.next_at(5)).collect::<Vec<_>>()))

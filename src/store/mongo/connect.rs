@@ -12,8 +12,8 @@ use mongodb::{
 use parking_lot::Mutex;
 use tokio::{task::JoinHandle, time::sleep};
 
-use super::{database::Database, indexes};
-use crate::store::StoreError;
+use super::{database::Database, indexes, messages};
+use crate::store::{StoreError, oid::Oid};
 
 /// The pause after the first failure; it doubles with each further one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
@@ -21,7 +21,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest pause between two tries.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// A database that is there as soon as it has been reached and its indexes stand.
+/// A database that is there as soon as it has been reached, its indexes stand and its newest message is known.
 pub(super) struct Connection {
     progress: Arc<Progress>,
     task: JoinHandle<()>,
@@ -93,5 +93,9 @@ async fn try_connect(url: &ConnectionString, database: &mut Option<Database>) ->
         None => database.insert(Database::new(ClientOptions::parse(url.clone()).await?)?),
     };
     database.ping().await?;
-    indexes::prepare(database).await
+    indexes::prepare(database).await?;
+    if let Some(newest) = messages::newest_id(database).await? {
+        Oid::continue_after(newest);
+    }
+    Ok(())
 }

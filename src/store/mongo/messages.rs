@@ -2,6 +2,7 @@
 
 use mongodb::{
     bson::{doc, oid::ObjectId},
+    error::Result as DriverResult,
     options::ReadConcern,
 };
 
@@ -48,6 +49,13 @@ pub(super) async fn history(
         newest_first.push(documents::message(&found.deserialize_current().map_err(unavailable)?)?);
     }
     Ok(page_of(newest_first, limit))
+}
+
+/// Finds the greatest message id.
+pub(super) async fn newest_id(db: &Database) -> DriverResult<Option<Oid>> {
+    let newest = db.messages.find_one(doc! {}).sort(doc! { "_id": -1 }).projection(doc! { "_id": 1 }).await?;
+    let id = newest.and_then(|newest| newest.get_object_id("_id").ok());
+    Ok(id.map(|id| Oid::from_bytes(id.bytes())))
 }
 
 /// Answers a message of a user who is not in the room: a repeat all the same, since the first one was accepted.

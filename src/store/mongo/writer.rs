@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::{
     database::next_object_id,
     documents,
-    error::{DUPLICATE_KEY, unavailable},
+    error::{DUPLICATE_KEY, bounded, unavailable},
 };
 use crate::{
     chat::{Message, NewMessage, RoomCode},
@@ -78,6 +78,11 @@ struct Batches {
 impl Batches {
     /// Stores what waits and answers everyone.
     async fn store(&self, waiting: &mut Vec<Job>) {
+        // After an outage, those whose callers have given up would delay the others, and appear out of nowhere.
+        waiting.retain(|job| !job.reply.is_closed());
+        if waiting.is_empty() {
+            return;
+        }
         let rooms = match self.rooms_of(waiting).await {
             Ok(rooms) => rooms,
             Err(error) => return refuse_all(waiting.drain(..), &error),
@@ -96,9 +101,7 @@ impl Batches {
         let now = DateTime::now();
         let documents: Vec<_> =
             jobs.iter().map(|job| documents::message_document(next_object_id(), &job.new, now)).collect();
-        // A message that is refused must not keep those behind it from being stored.
-        let inserted = self.messages.insert_many(&documents).ordered(false).await;
-        let refused = match inserted.map(|_| HashMap::new()).or_else(refused) {
+        let refused = match self.insert(&documents).await {
             Ok(refused) => refused,
             Err(error) => return refuse_all(jobs.into_iter(), &error),
         };
@@ -114,8 +117,23 @@ impl Batches {
         }
     }
 
+    /// Stores the documents; answers those that were refused one by one, with code and reason.
+    async fn insert(&self, documents: &[Document]) -> Result<HashMap<usize, (i32, String)>, StoreError> {
+        // A command that is never answered must not hold up all that come after it.
+        bounded(async {
+            // A message that is refused must not keep those behind it from being stored.
+            let inserted = self.messages.insert_many(documents).ordered(false).await;
+            inserted.map(|_| HashMap::new()).or_else(refused).map_err(unavailable)
+        })
+        .await
+    }
+
     /// The rooms in which the senders are.
-    async fn rooms_of(&self, jobs: &[Job]) -> Result<HashMap<String, RoomCode>, Error> {
+    async fn rooms_of(&self, jobs: &[Job]) -> Result<HashMap<String, RoomCode>, StoreError> {
+        bounded(async { self.find_rooms(jobs).await.map_err(unavailable) }).await
+    }
+
+    async fn find_rooms(&self, jobs: &[Job]) -> Result<HashMap<String, RoomCode>, Error> {
         let senders: HashSet<&str> = jobs.iter().map(|job| job.new.user_oid.0.as_str()).collect();
         let senders: Vec<&str> = senders.into_iter().collect();
         let mut found = self.current_rooms.find(doc! { "_id": { "$in": senders } }).await?;
@@ -142,9 +160,9 @@ fn refused(error: Error) -> Result<HashMap<usize, (i32, String)>, Error> {
     }
 }
 
-fn refuse_all(jobs: impl Iterator<Item = Job>, error: &Error) {
+fn refuse_all(jobs: impl Iterator<Item = Job>, error: &StoreError) {
     for job in jobs {
-        answer(job.reply, Err(unavailable(error.clone())));
+        answer(job.reply, Err(error.clone()));
     }
 }
 

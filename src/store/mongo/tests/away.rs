@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mongodb::bson::doc;
+use mongodb::bson::{DateTime, doc, oid::ObjectId};
 
 use super::server::{Server, until_ready};
 use crate::store::{
@@ -83,4 +83,66 @@ async fn a_command_that_the_server_refuses_is_not_available_rather_than_done() {
     let failed = post_once(&store, &ann, &code, "x", "id").await;
     assert!(matches!(failed, Err(StoreError::Unavailable(_))), "{failed:?}");
     assert!(whole_history(&store, &ann, &code, 10).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_command_without_an_answer_holds_up_the_messages_behind_it_only_for_so_long() {
+    let server = Server::started().await;
+    let store = server.ready_store().await;
+    let ann = user(&store, "Ann").await;
+    let code = entered_room(&store, &ann).await;
+    server.fail_once("insert", doc! { "blockConnection": true, "blockTimeMS": 60_000 }).await;
+    let begin = Instant::now();
+    let (first, second) = tokio::join!(
+        post_once(&store, &ann, &code, "first", "1"),
+        post_once(&store, &ann, &code, "second", "2")
+    );
+    assert!(first.is_err() && begin.elapsed() < PROMPT, "{first:?} after {:?}", begin.elapsed());
+    if second.is_err() {
+        post_once(&store, &ann, &code, "second", "2").await.unwrap();
+    }
+    post_once(&store, &ann, &code, "first", "1").await.unwrap();
+    assert!(begin.elapsed() < 2 * PROMPT, "{:?}", begin.elapsed());
+    assert_eq!(whole_history(&store, &ann, &code, 10).await.len(), 2);
+}
+
+#[tokio::test]
+async fn a_message_whose_sender_has_given_up_waiting_is_not_stored_later() {
+    let server = Server::started().await;
+    let store = server.ready_store().await;
+    let ann = user(&store, "Ann").await;
+    let code = entered_room(&store, &ann).await;
+    server.fail_once("insert", doc! { "blockConnection": true, "blockTimeMS": 2_000 }).await;
+    let behind = async {
+        // The insert that is blocked comes first.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let waiting = post_once(&store, &ann, &code, "given up", "2");
+        tokio::time::timeout(Duration::from_millis(200), waiting).await
+    };
+    let (first, second) = tokio::join!(post_once(&store, &ann, &code, "first", "1"), behind);
+    first.unwrap();
+    assert!(second.is_err(), "{second:?}");
+    post(&store, &ann, &code, "last").await;
+    assert_eq!(whole_history(&store, &ann, &code, 10).await, ["first", "last"]);
+}
+
+#[tokio::test]
+async fn ids_stay_in_order_when_the_clock_was_set_back_between_two_starts() {
+    let server = Server::started().await;
+    let store = server.ready_store().await;
+    let ann = user(&store, "Ann").await;
+    let code = entered_room(&store, &ann).await;
+    let messages = server.collection("messages").await;
+    let future = ObjectId::parse_str("fff000000000000000000000").unwrap();
+    messages
+        .insert_one(doc! {
+            "_id": future, "roomCode": &code.0, "userOid": &ann.0, "sender": "Ann", "msg": "from the future",
+            "at": DateTime::now(),
+        })
+        .await
+        .unwrap();
+    store.close().await;
+    let store = server.ready_store().await;
+    post(&store, &ann, &code, "now").await;
+    assert_eq!(whole_history(&store, &ann, &code, 1).await, ["from the future", "now"]);
 }

@@ -1,0 +1,13 @@
+// Nothing acknowledged is lost: the server killed, the database at fault, the disk full.
+
+import { after, before, describe } from "node:test";
+import { kills } from "./durability/kills.mjs";
+import { Mongo, Sqlite } from "./support/roomcast.mjs";
+
+for (const store of [new Sqlite(), new Mongo()]) {
+  describe(`with ${store.name}:`, () => {
+    before(() => store.start?.());
+    after(() => store.close());
+    kills(store);
+  });
+}
