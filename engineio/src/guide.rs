@@ -6,6 +6,9 @@ pub mod rooms {}
 #[doc = include_str!("../guide/acks.md")]
 pub mod acks {}
 
+#[doc = include_str!("../guide/schema.md")]
+pub mod schema {}
+
 #[doc = include_str!("../guide/middleware.md")]
 pub mod middleware {}
 

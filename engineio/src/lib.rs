@@ -31,12 +31,14 @@
 //!   a [`Namespace`] has the same for all its sockets.
 //! - [`Socket::set_deadline`] lets a socket stay as long as a token. [`Overflow`] says what becomes of slow readers.
 //! - [`Binary`] is binary data anywhere in arguments.
+//! - [`events!`] declares events with their types once, for listeners, emits and TypeScript; see [`schema`].
 //! - [`Config`] has every limit and interval; [`server::Options`] has what concerns HTTP.
 //! - [`server::Service`] is the server as a hyper service, to be mounted in front of your own routes.
 //!   With the feature `tower` it is a tower service as well, for axum and others.
 //! - [`Engine`] is a bare Engine.IO server: messages, and nothing on top of them.
 //! - Clients of Socket.IO 2 are served with [`Config::allow_eio3`].
-//! - [`guide`] has a page for each topic: rooms, acknowledgements, middleware, authentication, recovery, limits, testing,
+//! - [`guide`] has a page for each topic: rooms, acknowledgements, events with types, middleware, authentication, recovery, limits,
+//!   testing,
 //!   and how to come from other servers.
 //!
 //! # Promises
@@ -57,6 +59,7 @@ pub mod engine;
 #[cfg(feature = "server")]
 pub mod guide;
 pub mod hub;
+pub mod schema;
 #[cfg(feature = "server")]
 pub mod server;
 mod sid;

@@ -12,6 +12,7 @@ mod msgpack;
 mod namespaces;
 mod recovery;
 mod rooms;
+mod schema;
 mod sending;
 
 use std::error::Error;
@@ -39,6 +40,7 @@ const FEATURES: &[Feature] = &[
     ("namespaces", namespaces::server),
     ("recovery", recovery::server),
     ("rooms", rooms::server),
+    ("schema", schema::server),
     ("sending", sending::server),
 ];
 

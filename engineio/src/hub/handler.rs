@@ -97,12 +97,15 @@ handlers!(A, B, C, D, E);
 handlers!(A, B, C, D, E, F);
 
 #[cold]
-fn failed(event: &str, message: String) -> EventError {
+pub(crate) fn failed(event: &str, message: String) -> EventError {
     EventError::new(EventErrorKind::Failed, event, message)
 }
 
 /// Waits for the end of an `async` listener, which may panic.
-async fn ended<Fut: Future<Output: Outcome>>(future: Fut, event: String) -> Result<(), EventError> {
+pub(crate) async fn ended<Fut: Future<Output: Outcome>>(
+    future: Fut,
+    event: String,
+) -> Result<(), EventError> {
     let mut future = std::pin::pin!(future);
     let end = std::future::poll_fn(|cx| match guarded(|| future.as_mut().poll(cx)) {
         Ok(poll) => poll.map(Ok),

@@ -48,6 +48,7 @@ pub use ack_future::AckFuture;
 pub use adapter::{Adapter, Answered, Room, Target, Unanswered};
 pub use application::{Application, Link, Receiver};
 pub use args::ArgsError;
+pub(crate) use args::read_all;
 pub use broadcast::{
     AckReplies, Answers, BroadcastOperator, Debt, HandshakeDetails, Question, RemoteSocket, Replies, Rooms,
     SocketDetails,
@@ -60,6 +61,7 @@ pub use event_ref::EventRef;
 pub use extract::{Args, Data, EventName, Extension, FromEvent, TimeLeft};
 pub use failure::{EventError, EventErrorKind};
 pub use handler::{Handler, Outcome, Unfinished};
+pub(crate) use handler::{ended, failed};
 pub use handshake::{Handshake, RemoteAddr, Secure};
 pub use intercept::{EventMiddleware, Incoming};
 pub use listeners::ListenerId;

@@ -14,4 +14,4 @@ pub use client::{Client, ClientAction, Fault};
 pub(crate) use json::{arguments, name_of};
 pub use msgpack::Message;
 pub use packet::{AckId, DecodeError, Packet, PacketType};
-pub(crate) use packet::{encode_head, is_reserved};
+pub(crate) use packet::{RESERVED_EVENTS, encode_head, is_reserved};

@@ -57,7 +57,7 @@ impl PacketType {
 }
 
 /// Names that the client library gives a meaning of its own, so that neither side may send them as events.
-const RESERVED_EVENTS: [&str; 6] =
+pub(crate) const RESERVED_EVENTS: [&str; 6] =
     ["connect", "connect_error", "disconnect", "disconnecting", "newListener", "removeListener"];
 
 /// Tells whether an event name is reserved for the library.

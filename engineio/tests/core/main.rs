@@ -25,4 +25,5 @@ mod reasons;
 mod recovery;
 mod rooms;
 mod rooms_watched;
+mod schema;
 mod support;
