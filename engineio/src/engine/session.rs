@@ -126,8 +126,8 @@ pub enum Action<'a> {
     DropUpgrade,
     /// The session has ended for the application; the next poll will fetch the close packet.
     AwaitLastPoll,
-    /// Answer this poll with what is waiting. If that is all, add a close packet and tell so with
-    /// [`Input::FarewellSent`]; otherwise the next poll goes on.
+    /// Answer this poll with what is waiting, and the next poll goes on. If nothing is waiting, answer it with a close
+    /// packet and tell so with [`Input::FarewellSent`].
     Farewell,
     /// The session has ended: tell the client if it can still hear, then forget the session.
     Close(CloseReason),

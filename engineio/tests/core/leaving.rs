@@ -90,6 +90,22 @@ fn what_comes_after_a_close_from_inside_a_listener_is_ignored() {
 }
 
 #[test]
+fn a_polling_client_gets_what_was_sent_before_the_end_and_then_the_end() {
+    // In one payload, the official client would deal with the close first, and then take itself for connected.
+    let world = World::new();
+    world.io.on_connection(|socket: Socket| socket.peer().close());
+    let client = world.client();
+    client.send("0");
+    client.peer.feed(Input::PollOpened);
+    let answer = client.peer.farewell();
+    assert!(answer.bytes.starts_with(b"40{"), "{:?}", answer.bytes);
+    assert!(!answer.bytes.contains(&0x1e), "{:?}", answer.bytes);
+    client.peer.feed(Input::PollOpened);
+    assert_eq!(&client.peer.farewell().bytes[..], b"6\x1e1");
+    assert_eq!(client.peer.ended(), Some(CloseReason::ForcedClose));
+}
+
+#[test]
 fn an_event_before_a_disconnection_by_the_client_is_delivered() {
     // The reference drops such an event if both came in one payload.
     let world = World::new();

@@ -6,6 +6,12 @@ import { pause, until } from "../support/wait.mjs";
 /** How long a writer waits for an answer before it sends the message again. */
 const PATIENCE = 20_000;
 
+/**
+ * The transports of the sockets, in turn. None upgrades: an official client whose server dies between the probe and the
+ * upgrade neither polls nor notices before its ping is overdue.
+ */
+const TRANSPORTS = [["websocket"], ["polling"]];
+
 /** The pause after a failure. */
 const RETRY_PAUSE = 25;
 
@@ -38,13 +44,13 @@ export class Load {
     load.host = await roomcast.user("Host");
     load.roomCode = await load.host.createRoom("Lobby");
     await load.host.joinRoom(load.roomCode);
-    load.listener = await load.host.online();
+    load.listener = await load.host.online({ transports: ["websocket"] });
     load.listener.on("MSG_TO_CLIENTS", ({ id, sender }) => {
       if (sender !== "server") load.live.push(id);
     });
     const ways = [...Array(sockets).fill("socket"), ...Array(posters).fill("HTTP")];
     const people = await Promise.all(ways.map((way, i) => load.#member(`${way} ${i}`)));
-    load.sockets = await Promise.all(people.slice(0, sockets).map((user) => user.online()));
+    load.sockets = await Promise.all(people.slice(0, sockets).map((user, i) => user.online({ transports: TRANSPORTS[i % 2] })));
     load.#writers = people.map((user, i) => load.#write(user, ways[i] === "HTTP" ? byHttp(user) : bySocket(load.sockets[i])));
     return load;
   }

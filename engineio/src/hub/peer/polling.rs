@@ -46,19 +46,18 @@ impl Peer {
         (!packets.is_empty()).then(|| self.join(&packets))
     }
 
-    /// Answers a poll of a session that ends: what was sent before, and, once that is all, the close packet.
+    /// Answers a poll of a session that ends: what was sent before, or, if there is nothing left, the close packet.
+    ///
+    /// Never both: the official client looks at messages only after it has dealt with a close packet behind them. The
+    /// answer to CONNECT would make it believe in a connection that is gone, and a DISCONNECT would come too late.
     #[must_use]
     pub fn farewell(self: &Arc<Self>) -> PollPayload {
-        let mut packets = self.outbox.take_packets(self.revision, &self.config);
-        let is_last = self.outbox.is_empty();
-        if is_last {
-            if packets.is_empty() {
-                packets.push(Encoded::of(&Packet::Noop));
-            }
-            packets.push(Encoded::of(&Packet::Close));
+        if let Some(payload) = self.take_payload() {
+            self.feed(Input::PollAnswered);
+            return payload;
         }
-        self.feed(if is_last { Input::FarewellSent } else { Input::PollAnswered });
-        self.join(&packets)
+        self.feed(Input::FarewellSent);
+        self.join(&[Encoded::of(&Packet::Noop), Encoded::of(&Packet::Close)])
     }
 
     fn join(&self, packets: &[Encoded]) -> PollPayload {
