@@ -9,38 +9,26 @@ use engineio::{
     },
 };
 
-use crate::script::Script;
+use crate::{naive, script::Script};
 
-/// A packet reads as its first character says, and writes as it was read.
+/// A packet reads as the naive decoder reads it, and writes as it was read.
 pub fn engine_packet(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let Some(kind) = text.chars().next() else {
-        assert_eq!(Packet::decode(text), Err(PacketError::Empty));
-        return;
-    };
-    match Packet::decode(text) {
-        Ok(packet) => {
-            let mut written = Vec::new();
-            packet.encode(&mut written);
-            let written = String::from_utf8(written).expect("packets are text");
-            assert_eq!(Packet::decode(&written).as_ref(), Ok(&packet), "{text:?} was written as {written:?}");
-            assert!(('0'..='6').contains(&kind) || kind == 'b', "{text:?} has no packet's type");
-        }
-        Err(PacketError::UnknownType(found)) => {
-            assert_eq!(found, kind);
-            assert!(!('0'..='6').contains(&kind) && kind != 'b');
-        }
-        Err(error) => assert_eq!((kind, error), ('b', PacketError::InvalidBase64)),
+    let packet = Packet::decode(text);
+    assert_eq!(packet.as_ref().ok().map(naive::plain), naive::packet(text), "{text:?}");
+    if let Ok(packet) = packet {
+        let mut written = Vec::new();
+        packet.encode(&mut written);
+        let written = String::from_utf8(written).expect("packets are text");
+        assert_eq!(Packet::decode(&written), Ok(packet), "{text:?} was written as {written:?}");
     }
 }
 
-/// A payload is its packets between separators, and writes as it was read.
+/// A payload has the packets that the naive decoder finds, and writes as it was read.
 pub fn engine_payload(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
-    let one_by_one: Vec<_> = text.split('\x1e').map(Packet::decode).collect();
-    let together: Vec<_> = payload::decode(text).collect();
-    assert_eq!(together, one_by_one);
-    let packets: Result<Vec<_>, _> = together.into_iter().collect();
+    let packets: Result<Vec<_>, _> = payload::decode(text).collect();
+    assert_eq!(all_plain(&packets), naive::payload(text), "{text:?}");
     if let Ok(packets) = packets {
         let written = String::from_utf8(payload::encode(&packets)).expect("payloads are text");
         let again: Result<Vec<_>, _> = payload::decode(&written).collect();
@@ -48,16 +36,22 @@ pub fn engine_payload(data: &[u8]) {
     }
 }
 
-/// A payload of protocol 3 has the packets that a slower reader finds, and writes as it was read, as text and as bytes.
+fn all_plain(packets: &Result<Vec<Packet<'_>>, PacketError>) -> Option<Vec<naive::Plain>> {
+    packets.as_ref().ok().map(|packets| packets.iter().map(naive::plain).collect())
+}
+
+/// A payload of protocol 3 has the packets that the naive decoder finds, and writes as it was read, as text and as bytes.
 pub fn engine_v3_payload(data: &[u8]) {
     let Some((&kind, body)) = data.split_first() else { return };
     let packets = if kind & 1 == 0 {
         let Ok(text) = std::str::from_utf8(body) else { return };
         let packets: Result<Vec<_>, _> = v3::payload::decode_text(text).collect();
-        assert_eq!(packets.as_ref().ok().map(Vec::len), count_v3_packets(text), "{text:?}");
+        assert_eq!(all_plain(&packets), naive::v3_text(text), "{text:?}");
         packets
     } else {
-        v3::payload::decode_binary(body).collect()
+        let packets: Result<Vec<_>, _> = v3::payload::decode_binary(body).collect();
+        assert_eq!(all_plain(&packets), naive::v3_binary(body), "{body:?}");
+        packets
     };
     let Ok(packets) = packets else { return };
     let written = String::from_utf8(v3::payload::encode_text(&packets)).expect("it is text");
@@ -66,23 +60,6 @@ pub fn engine_v3_payload(data: &[u8]) {
     let written = v3::payload::encode_binary(&packets);
     let again: Result<Vec<_>, _> = v3::payload::decode_binary(&written).collect();
     assert_eq!(again.as_ref(), Ok(&packets), "{body:?} was written as {written:?}");
-}
-
-/// How many packets JavaScript would find, whose texts are UTF-16; `None` if one of them is none.
-fn count_v3_packets(text: &str) -> Option<usize> {
-    let units: Vec<u16> = text.encode_utf16().collect();
-    let (mut rest, mut count) = (&units[..], 0);
-    while count == 0 || !rest.is_empty() {
-        let colon = rest.iter().position(|&unit| unit == u16::from(b':'))?;
-        let digits = String::from_utf16(&rest[..colon]).ok()?;
-        let is_number = !digits.is_empty() && digits.bytes().all(|digit| digit.is_ascii_digit());
-        let length: usize = is_number.then_some(digits)?.parse().ok()?;
-        let packet = String::from_utf16(rest[colon + 1..].get(..length)?).ok()?;
-        v3::decode_text(&packet).ok()?;
-        rest = &rest[colon + 1 + length..];
-        count += 1;
-    }
-    Some(count)
 }
 
 /// A query has the pairs that the library for form encoding finds.

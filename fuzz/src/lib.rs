@@ -6,7 +6,11 @@
 #![allow(clippy::missing_panics_doc, reason = "panicking is how a target tells of what it has found")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "the same")]
 
+mod attachments;
+mod conversation;
 mod engine;
+mod frames;
+mod naive;
 mod pipes;
 mod replay;
 mod rooms;
@@ -14,9 +18,12 @@ mod script;
 mod service;
 mod socketio;
 
+pub use attachments::attachments;
+pub use conversation::conversation;
 pub use engine::{engine_packet, engine_payload, engine_v3_payload, query, session};
+pub use frames::{frames, inflate, whole_frame};
 pub use pipes::pipes;
 pub use replay::{TARGETS, Target, replay};
 pub use rooms::rooms;
-pub use service::{cookie, json_body, route, token};
+pub use service::{cookie, json_body, percent, route, set_cookie, token};
 pub use socketio::{client, msgpack, socketio_packet};

@@ -10,14 +10,14 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-use crate::script::Script;
+use crate::{frames::push_frame, script::Script};
 
 /// Bytes that a pipe holds.
 const PIPE: usize = 64 << 10;
 /// Longer than anything the server waits for.
-const PATIENCE: Duration = Duration::from_mins(5);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(5);
 /// A request for a WebSocket.
-const UPGRADE: &str = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+pub(crate) const UPGRADE: &str = "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 
 /// Whatever comes over a connection, the server neither panics nor keeps a session of it for ever, and a well-behaved
 /// client beside it is served.
@@ -41,7 +41,7 @@ pub fn pipes(data: &[u8]) {
 }
 
 /// Connects a client to the server.
-fn connect(io: &Server) -> DuplexStream {
+pub(crate) fn connect(io: &Server) -> DuplexStream {
     let (ours, theirs) = duplex(PIPE);
     let service = io.service();
     #[expect(clippy::disallowed_methods, reason = "the server's side of the pipe")]
@@ -83,17 +83,8 @@ fn websocket(mut script: Script<'_>) -> Vec<u8> {
         // Half of the frames are whole text messages: what is behind them is to be reached.
         let first = if first & 1 == 0 { 0x81 } else { first };
         let payload = script.bytes();
-        bytes.push(first);
-        match u8::try_from(payload.len()) {
-            Ok(short @ 0..126) => bytes.push(0x80 | short),
-            _ => {
-                bytes.push(0x80 | 126);
-                bytes.extend_from_slice(&u16::try_from(payload.len()).unwrap_or_default().to_be_bytes());
-            }
-        }
-        // A mask of zeros.
-        bytes.extend_from_slice(&[0; 4]);
-        bytes.extend_from_slice(payload);
+        // A mask of zeros, so that the fuzzer sees what the server will see.
+        push_frame(first, [0; 4], payload, &mut bytes);
     }
     bytes
 }

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 pub type Target = fn(&[u8]);
 
 /// All targets by their names.
-pub const TARGETS: [(&str, Target); 14] = [
+pub const TARGETS: [(&str, Target); 21] = [
     ("engine_packet", crate::engine_packet),
     ("engine_payload", crate::engine_payload),
     ("engine_v3_payload", crate::engine_v3_payload),
@@ -15,12 +15,19 @@ pub const TARGETS: [(&str, Target); 14] = [
     ("socketio_packet", crate::socketio_packet),
     ("msgpack", crate::msgpack),
     ("client", crate::client),
+    ("attachments", crate::attachments),
+    ("whole_frame", crate::whole_frame),
+    ("frames", crate::frames),
+    ("inflate", crate::inflate),
     ("cookie", crate::cookie),
+    ("set_cookie", crate::set_cookie),
+    ("percent", crate::percent),
     ("token", crate::token),
     ("json_body", crate::json_body),
     ("route", crate::route),
     ("rooms", crate::rooms),
     ("pipes", crate::pipes),
+    ("conversation", crate::conversation),
 ];
 
 /// Runs a target on every input of its corpus and answers how many there were.

@@ -6,9 +6,10 @@ use http::Method;
 use roomcast::{
     auth::{TokenSubject, Tokens},
     chat::rules,
-    config::Secret,
+    config::{SameSite, Secret},
     http::{
-        cookie, percent,
+        cookie::{self, CookieStyle},
+        percent,
         router::{Found, Router},
     },
     service::input::{History, LogIn, PostMessage, SignUp},
@@ -31,6 +32,41 @@ pub fn cookie(data: &[u8]) {
         }
     }
     assert_eq!(cookie::values(header, "token").collect::<Vec<_>>(), naive, "{header:?}");
+}
+
+/// A cookie is set exactly if its value has the characters that RFC 6265 allows, with no attribute but ours, and comes
+/// back as it was set.
+pub fn set_cookie(data: &[u8]) {
+    let Ok(value) = std::str::from_utf8(data) else { return };
+    let allowed = |byte: u8| matches!(byte, 0x21 | 0x23..=0x2b | 0x2d..=0x3a | 0x3c..=0x5b | 0x5d..=0x7e);
+    let set = CookieStyle::new("token", SameSite::Lax, true).set(value, 60);
+    assert_eq!(set.is_some(), value.bytes().all(allowed), "{value:?}");
+    let Some(set) = set else { return };
+    let parts: Vec<_> = set.to_str().unwrap().split("; ").collect();
+    assert_eq!(parts[1..], ["Max-Age=60", "Path=/", "HttpOnly", "SameSite=Lax", "Secure"]);
+    let header = format!("other=1; {}; more=2", parts[0]);
+    assert_eq!(cookie::values(&header, "token").collect::<Vec<_>>(), [value]);
+}
+
+/// A text is decoded as a split at its percent signs decodes it.
+pub fn percent(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for plus_is_space in [false, true] {
+        let ours = percent::decode(text, plus_is_space);
+        assert_eq!(ours.as_deref(), naive_percent(text, plus_is_space).as_deref(), "{text:?}");
+    }
+}
+
+fn naive_percent(text: &str, plus_is_space: bool) -> Option<String> {
+    let plain = |text: &str| if plus_is_space { text.replace('+', " ") } else { text.to_owned() };
+    let mut parts = text.split('%');
+    let mut bytes = plain(parts.next()?).into_bytes();
+    for part in parts {
+        let digits = part.get(..2).filter(|digits| digits.chars().all(|digit| digit.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(plain(&part[2..]).bytes());
+    }
+    String::from_utf8(bytes).ok()
 }
 
 /// No text is a token but those that were signed; a token with another byte anywhere is none.

@@ -68,7 +68,8 @@ pub(super) fn deflated(packet: &Encoded, threshold: usize) -> Encoded {
     packet.deflated(|message| (!message.is_empty() && message.len() >= threshold).then(|| compress(message)))
 }
 
-fn compress(message: &[u8]) -> Vec<u8> {
+/// Compresses a message.
+pub(super) fn compress(message: &[u8]) -> Vec<u8> {
     COMPRESS.with_borrow_mut(|compress| {
         compress.reset();
         let mut out = Vec::with_capacity(message.len() / 2 + 64);

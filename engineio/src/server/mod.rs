@@ -9,6 +9,9 @@ mod cors;
 mod deflate;
 mod encodings;
 mod fragments;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub mod fuzz;
 mod gathering;
 mod headers;
 mod hooks;
