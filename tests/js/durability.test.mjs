@@ -1,6 +1,7 @@
 // Nothing acknowledged is lost: the server killed, the database at fault, the disk full.
 
 import { after, before, describe } from "node:test";
+import { databaseFaults } from "./durability/database-faults.mjs";
 import { kills } from "./durability/kills.mjs";
 import { Mongo, Sqlite } from "./support/roomcast.mjs";
 
@@ -9,5 +10,6 @@ for (const store of [new Sqlite(), new Mongo()]) {
     before(() => store.start?.());
     after(() => store.close());
     kills(store);
+    if (store instanceof Mongo) databaseFaults(store);
   });
 }

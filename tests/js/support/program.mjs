@@ -105,6 +105,11 @@ export class Program {
     return this;
   }
 
+  /** Sends a signal that is not meant to end the program. */
+  signal(signal) {
+    this.#child.kill(signal);
+  }
+
   /** Sends a signal and waits for the end. */
   async kill(signal = "SIGTERM") {
     if (this.alive) this.#child.kill(signal);

@@ -64,6 +64,19 @@ export class Mongo {
     await this.#program?.kill("SIGKILL");
   }
 
+  get running() {
+    return this.#program?.alive ?? false;
+  }
+
+  /** Lets the database neither answer nor close anything, until `unfreeze`. */
+  freeze() {
+    this.#program.signal("SIGSTOP");
+  }
+
+  unfreeze() {
+    this.#program.signal("SIGCONT");
+  }
+
   async place() {
     const cwd = await mkdtemp(path.join(tmpdir(), "roomcast-test-"));
     this.#directories.push(cwd);
@@ -138,6 +151,10 @@ export class Roomcast {
 
   get output() {
     return this.#program.output;
+  }
+
+  get pid() {
+    return this.#program.pid;
   }
 
   kill(signal = "SIGKILL") {
