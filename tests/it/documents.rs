@@ -41,6 +41,62 @@ fn titles(text: &str) -> impl Iterator<Item = &str> {
     text.lines().flat_map(|line| line.split('"').skip(1).step_by(2))
 }
 
+/// Whether there is a function of this name.
+fn is_function(name: &str, sources: &[Source]) -> bool {
+    let (rust, python) = (format!("fn {name}("), format!("def {name}("));
+    sources.iter().any(|source| source.text.contains(&rust) || source.text.contains(&python))
+}
+
+/// The titles of tests and their groups in scripts, as they stand there.
+fn script_titles(scripts: &[Source]) -> Vec<&str> {
+    let mut found = Vec::new();
+    for script in scripts {
+        for call in ["test(", "describe("] {
+            for rest in script.text.split(call).skip(1).map(str::trim_start) {
+                if let Some(quote) = rest.chars().next().filter(|quote| "\"`".contains(*quote)) {
+                    found.extend(rest[1..].split(quote).next());
+                }
+            }
+        }
+    }
+    found
+}
+
+/// Whether a title is that of a test. If the test is one of a table of cases, each `${…}` of its title stands for anything;
+/// the document then has its … at the end, or in place of each.
+fn is_title(title: &str, template: &str) -> bool {
+    if title == template {
+        return true;
+    }
+    let mut holes = template.split("${");
+    let first = holes.next().unwrap_or_default();
+    if first.is_empty() || first == template || !title.contains('…') {
+        return false;
+    }
+    let after = holes.map(|hole| hole.split_once('}').map_or("", |(_, text)| text));
+    let found = after.fold(title.strip_prefix(first), |rest, part| {
+        rest.and_then(|rest| rest.split_once(part)).map(|(_, rest)| rest)
+    });
+    found.is_some()
+}
+
+/// The cells of the rows of all tables whose last column is headed "Shown by".
+fn shown_by(document: &str) -> Vec<Vec<&str>> {
+    let mut rows = Vec::new();
+    let mut is_inside = false;
+    for line in document.lines() {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let cells = cells.get(1..cells.len().saturating_sub(1)).unwrap_or_default();
+        match cells.last() {
+            None => is_inside = false,
+            Some(&"Shown by") => is_inside = true,
+            Some(cell) if is_inside && !cell.starts_with("--") => rows.push(cells.to_vec()),
+            Some(_) => {}
+        }
+    }
+    rows
+}
+
 fn is_named(name: &str, sources: &[Source]) -> bool {
     sources.iter().any(|source| source.text.contains(name))
 }
@@ -114,6 +170,36 @@ fn every_test_and_setting_that_the_security_document_names_exists() {
 }
 
 #[test]
+fn every_test_that_shows_a_feature_exists() {
+    let mut functions = below("engineio", &["rs"]);
+    functions.extend(below("benches/paths", &["rs"]));
+    functions.extend(below("tests/python", &["py"]));
+    let scripts = below("tests", &["mjs"]);
+    let titled = script_titles(&scripts);
+    for document in ["engineio/README.md", "engineio/PROTOCOL.md"].map(read) {
+        let rows = shown_by(&document.text);
+        assert!(rows.len() > 20, "{} has only {} such rows", document.path, rows.len());
+        let tests = || rows.iter().filter_map(|row| row.last());
+        let no_function =
+            tests().flat_map(|test| item_names(test)).filter(|name| !is_function(name, &functions));
+        let is_there = |title: &&str| titled.iter().any(|template| is_title(title, template));
+        let no_title = tests().flat_map(|test| titles(test)).filter(|title| !is_there(title));
+        let missing: Vec<_> = no_function.chain(no_title).collect();
+        assert!(missing.is_empty(), "{} names tests that do not exist: {missing:#?}", document.path);
+    }
+}
+
+#[test]
+fn every_feature_that_the_library_claims_names_a_test() {
+    let readme = read("engineio/README.md").text;
+    for row in shown_by(&readme) {
+        let [feature, here, shown] = row[..] else { panic!("{row:?} has other cells") };
+        let names = item_names(shown).count() + titles(shown).count();
+        assert!(here.starts_with("no") || names > 0, "nothing shows the feature {feature}");
+    }
+}
+
+#[test]
 fn the_readme_has_every_setting_with_its_default() {
     let readme = read("README.md").text;
     let settings = settings(&read("src/config/args.rs").text);
@@ -156,4 +242,20 @@ fn each_rule_finds_what_it_looks_for() {
     assert_eq!(settings(args), [("PORT".into(), Some("80".into())), ("FILE".into(), None)]);
     assert_eq!(row("| `PORT` | `80` | a port |", "PORT"), Some(vec!["PORT", "80", "a port"]));
     assert_eq!(row("| `PORT` | `80` | a port |", "HOST"), None);
+    let table = "| a | Shown by |\n|---|---|\n| b | `c_d` |\n\n| e | f |\n";
+    assert_eq!(shown_by(table), [["b", "`c_d`"]]);
+    let tests = [Source {
+        path: String::new(),
+        text: "fn c_d() {}\ntest(`refuses ${x} with ${y}`,\ndescribe(\n\"a group\",".into(),
+    }];
+    assert!(is_function("c_d", &tests) && !is_function("c", &tests));
+    assert_eq!(script_titles(&tests), ["refuses ${x} with ${y}", "a group"]);
+    for title in ["refuses ${x} with ${y}", "refuses … with …", "refuses this with that…"] {
+        assert!(is_title(title, "refuses ${x} with ${y}"), "{title}");
+    }
+    for (title, template) in
+        [("refuses this", "refuses"), ("any…", "${x}"), ("refuses it…", "refuses ${x} with ${y}")]
+    {
+        assert!(!is_title(title, template), "{title}");
+    }
 }
