@@ -129,14 +129,15 @@ pub fn route(data: &[u8]) {
         (Method::GET, "/a/:b/c", 4),
     ];
     let found = Router::new(&lines, |_| true);
+    let slashless = path.strip_suffix('/').unwrap_or(path);
     let parameter = if path.len() > 2048 {
         None
-    } else if path == "/chat/rooms" {
+    } else if slashless == "/chat/rooms" {
         Some((1, ""))
-    } else if let Some(code) = path.strip_prefix("/chat/join-room/") {
+    } else if let Some(code) = slashless.strip_prefix("/chat/join-room/") {
         (!code.is_empty() && !code.contains('/')).then_some((2, code))
     } else {
-        let middle = path.strip_prefix("/a/").and_then(|rest| rest.strip_suffix("/c"));
+        let middle = slashless.strip_prefix("/a/").and_then(|rest| rest.strip_suffix("/c"));
         middle.filter(|middle| !middle.is_empty() && !middle.contains('/')).map(|middle| (4, middle))
     };
     let expected = match parameter {

@@ -30,17 +30,13 @@ pub fn socketio_packet(data: &[u8]) {
         event: packet.event.into_owned(),
         data: packet.data.to_owned(),
     });
-    // Building a tree of the JSON refuses what merely passing it on need not: numbers out of range and halves of
-    // surrogate pairs.
-    let is_beyond = text.starts_with(['5', '6']) && (text.contains("\\u") || has_exponent(text));
-    let naive = Naive::decode(text, &config);
-    if !is_beyond || naive.is_some() {
-        assert_eq!(parts, naive, "{text:?}");
+    // Placeholders are looked for in a tree, and building one refuses what merely passing JSON on need not: numbers out
+    // of range and halves of surrogate pairs.
+    let has_no_tree = |parts: &Naive| serde_json::from_str::<Value>(&parts.data).is_err();
+    if parts.as_ref().is_some_and(|parts| parts.attachments > 0 && has_no_tree(parts)) {
+        return;
     }
-}
-
-fn has_exponent(text: &str) -> bool {
-    text.as_bytes().windows(2).any(|pair| pair[0].is_ascii_digit() && matches!(pair[1], b'e' | b'E'))
+    assert_eq!(parts, Naive::decode(text, &config), "{text:?}");
 }
 
 #[derive(Debug, PartialEq)]
