@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use engineio::{
-    Ack, Config, Engine, Payload, Server, Socket,
-    server::{Cors, Options, serve_connection},
+    Ack, Config, Engine, Namespace, Payload, Server, Socket,
+    server::{Cors, Options, Service, serve_connection},
 };
 use http_body_util::Full;
 use hyper::{Request, Response, StatusCode, body::Incoming, service::service_fn};
@@ -50,18 +50,30 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("listening on port {port}");
     loop {
         let (stream, remote) = listener.accept().await?;
-        let services = services.clone();
+        let (services, io) = (services.clone(), io.clone());
         let route = service_fn(move |request: Request<Incoming>| {
             let service = services.iter().find(|service| service.owns(request.uri().path())).cloned();
+            let counts = (request.uri().path() == "/counts").then(|| counts(&services, &io));
             async move {
-                Ok(match service {
-                    Some(service) => service.handle(request).await,
-                    None => not_found(),
+                Ok(match (service, counts) {
+                    (Some(service), _) => service.handle(request).await,
+                    (None, Some(counts)) => Response::new(counts.into()),
+                    (None, None) => not_found(),
                 })
             }
         });
         tokio::spawn(serve_connection(stream, remote, route));
     }
+}
+
+/// How much of its clients the program remembers: what attackers leave behind shows here.
+fn counts([engine, socketio]: &[Service; 2], io: &Server) -> String {
+    let sockets: usize = io.namespaces().iter().map(Namespace::len).sum();
+    let namespaces = io.namespaces().len();
+    serde_json::json!({
+        "engineSessions": engine.len(), "sessions": socketio.len(), "sockets": sockets, "namespaces": namespaces,
+    })
+    .to_string()
 }
 
 fn not_found() -> Response<Full<bytes::Bytes>> {
