@@ -23,13 +23,14 @@ export async function chat(store, env) {
   const reader = await roomcast.user("Bystander");
   const roomCode = await reader.createRoom();
   await reader.joinRoom(roomCode);
+  const alone = { connection: "close" };
   // The threads that hash passwords stay for a while, as many as there are processors.
-  const attempt = () => roomcast.visitor().post("/auth/login", { email: reader.email, password: "wrong" });
+  const attempt = () => roomcast.visitor().post("/auth/login", { email: reader.email, password: "wrong" }, alone);
   await Promise.all(Array.from({ length: 8 }, attempt));
   // A database's driver opens connections as it needs them, ten at most, and keeps them: now, and not under attack.
   await until("all connections to the database", async () => {
     const before = (await processState(roomcast.pid)).files;
-    for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 50 }, () => reader.get("/chat/rooms")));
+    for (let round = 0; round < 3; round += 1) await Promise.all(Array.from({ length: 50 }, () => reader.get("/chat/rooms", alone)));
     return (await processState(roomcast.pid)).files <= before;
   });
   return {
