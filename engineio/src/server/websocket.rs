@@ -36,6 +36,9 @@ use crate::{
 
 /// Messages taken in before the connection's task lets others run.
 const MESSAGES_AT_ONCE: usize = 64;
+/// Reads of the socket without a message to show for them before the connection's task lets others run: a message may
+/// come in thousands of tiny frames.
+const READS_AT_ONCE: usize = 2;
 /// How long a closed connection may take to fetch what was sent before.
 const LINGER: Duration = Duration::from_secs(5);
 /// The value RFC 6455 (section 1.3) has the server append to the key.
@@ -165,9 +168,13 @@ impl Connection {
         outbox: &Outbox,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Incoming, Error>>> {
-        loop {
+        for reads in 0.. {
             if let Some(message) = self.codec.next(scratch, outbox).transpose() {
                 return Poll::Ready(Some(message));
+            }
+            if reads == READS_AT_ONCE {
+                cx.waker().wake_by_ref();
+                break;
             }
             let read = ready!(self.reader.poll_read(cx, scratch.space()));
             self.is_over = !matches!(read, Ok(1..));
@@ -177,6 +184,7 @@ impl Connection {
                 Err(error) => return Poll::Ready(Some(Err(error.into()))),
             }
         }
+        Poll::Pending
     }
 
     /// Writes before reading on if the queue is long; answers false while the socket takes no more.
