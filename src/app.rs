@@ -1,12 +1,12 @@
 //! The whole service put together: store, use cases, HTTP API, Socket.IO and the page.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{fmt::Write, net::SocketAddr, path::PathBuf, sync::Arc};
 
 use bytes::Bytes;
 use engineio::{
-    Server,
+    ConnectionLimits, Server,
     hub::RemoteAddr,
-    server::{AllowRequest, ClientBundle, Cookie, Cors, Options, SameSite, Service as SocketService},
+    server::{AllowRequest, ClientBundle, Cookie, Cors, Door, Options, SameSite, Service as SocketService},
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -36,6 +36,9 @@ pub enum StartError {
         /// What the store says.
         error: StoreError,
     },
+    /// The limits on sockets make no sense.
+    #[error(transparent)]
+    Limits(#[from] engineio::ConfigError),
     /// `DB_URL` cannot be used.
     #[error("{0}")]
     DbUrl(String),
@@ -45,6 +48,7 @@ pub enum StartError {
 pub struct App {
     api: Api,
     sockets: SocketService,
+    service: Arc<Service>,
     store: Arc<dyn Store>,
 }
 
@@ -56,13 +60,13 @@ impl App {
     /// says so in `/readyz`, and works as soon as the database does.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
         let store = open_store(config).await?;
-        let io = Server::new();
+        let io = Server::with_config(socket_config(config))?;
         let sessions = Arc::new(Sessions::default());
         let publisher = Arc::new(Publisher::new(io.clone(), Arc::clone(&sessions)));
         let service = Service::new(Arc::clone(&store), publisher, config);
         Gateway::attach(&io, Arc::clone(&service), sessions, config);
-        let api = Api::new(service, config, page::ASSETS);
-        Ok(Arc::new(Self { api, sockets: io.service_with(socket_options(config)), store }))
+        let api = Api::new(Arc::clone(&service), config, page::ASSETS);
+        Ok(Arc::new(Self { api, sockets: io.service_with(socket_options(config)), service, store }))
     }
 
     /// Answers a request of a client at `remote`.
@@ -72,6 +76,31 @@ impl App {
             return self.sockets.handle(request).await;
         }
         self.api.handle(request, Peer { address: remote.ip(), tls: false }).await
+    }
+
+    /// Lets connections in, within the limits on them.
+    #[must_use]
+    pub fn door(&self) -> Door {
+        self.sockets.door()
+    }
+
+    /// The counters, in the text format of Prometheus.
+    #[must_use]
+    pub fn metrics(&self) -> String {
+        let mut text = String::from(
+            "# HELP roomcast_sessions Open Engine.IO sessions.\n# TYPE roomcast_sessions gauge\n",
+        );
+        let _ = writeln!(text, "roomcast_sessions {}", self.sockets.len());
+        text.push_str("# HELP roomcast_refused_total What clients were refused, by the limit.\n");
+        text.push_str("# TYPE roomcast_refused_total counter\n");
+        let of_library = self.sockets.refusals().iter().map(|(refusal, count)| (refusal.name(), count));
+        for (layer, (limit, count)) in of_library
+            .map(|counted| ("socket", counted))
+            .chain(self.service.refusals().iter().map(|counted| ("service", counted)))
+        {
+            let _ = writeln!(text, "roomcast_refused_total{{layer=\"{layer}\",limit=\"{limit}\"}} {count}");
+        }
+        text
     }
 
     /// Ends all sessions; their clients come back as soon as there is a server again.
@@ -109,9 +138,24 @@ fn open_mongo(_: &str) -> Result<Arc<dyn Store>, StartError> {
     Err(StartError::DbUrl("DB_URL is set, but this program was built without the feature `mongodb`".into()))
 }
 
+/// The limits of sockets. A proxy has one address for all its clients, so that behind one only sockets are counted by
+/// address.
+fn socket_config(config: &Config) -> engineio::Config {
+    let Some(rates) = &config.rates else { return engineio::Config::default() };
+    let sessions = ConnectionLimits {
+        max: Some(rates.max_connections),
+        max_per_address: Some(rates.max_connections_per_address),
+        max_new_per_second: Some(rates.connections_per_second),
+    };
+    let max_per_address = sessions.max_per_address.filter(|_| config.trust_proxy == 0);
+    let connections = ConnectionLimits { max_per_address, ..sessions };
+    engineio::Config { sessions, connections, ..engineio::Config::default() }
+}
+
 /// How Socket.IO requests are answered: sockets of foreign pages are refused, as the cookie would let them in.
 fn socket_options(config: &Config) -> Options {
     let origins = Origins::new(config);
+    let addresses = origins.clone();
     let allow = AllowRequest::new(move |request| {
         let remote = request.extensions.get::<RemoteAddr>();
         let Some(remote) = remote else { return Err("Forbidden".into()) };
@@ -124,6 +168,10 @@ fn socket_options(config: &Config) -> Options {
         cors: Some(Cors { refuse_others: false, ..Cors::origins(listed) }),
         cookie: Some(io_cookie(config)),
         allow_request: Some(allow),
+        client_address: Some(Arc::new(move |request| {
+            let remote = request.extensions.get::<RemoteAddr>()?.0.ip();
+            Some(addresses.address(&request.headers, Peer { address: remote, tls: false }))
+        })),
         client: Some(Arc::new(ClientBundle::new(page::CLIENT_VERSION, page::CLIENT_FILES.iter().copied()))),
         ..Options::default()
     }

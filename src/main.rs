@@ -1,11 +1,11 @@
 //! The roomcast server.
 
-use std::{error::Error, io::IsTerminal, process::ExitCode};
+use std::{error::Error, io::IsTerminal, process::ExitCode, sync::Arc};
 
 use roomcast::{
     app::App,
     config::Config,
-    net::{Listener, Stop, allow_many_connections},
+    net::{Listener, MetricsListener, Stop, allow_many_connections},
 };
 
 #[global_allocator]
@@ -36,6 +36,11 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let stop = Stop::at_signals()?;
     let listener = Listener::bind(config.host, config.port).await?;
     let app = App::start(config).await?;
+    if let Some(address) = config.metrics {
+        let metrics = MetricsListener::bind(address).await?;
+        #[expect(clippy::disallowed_methods, reason = "the task lives as long as the process")]
+        tokio::spawn(metrics.serve(Arc::clone(&app), stop.clone()));
+    }
     let port = listener.address()?.port();
     tracing::info!("roomcast is listening on http://localhost:{port}");
     listener.serve(app, stop).await;

@@ -1,9 +1,11 @@
 //! Every limit and interval, with its unit and default.
 
+mod connections;
 mod recovery;
 
 use std::time::{Duration, Instant};
 
+pub use connections::ConnectionLimits;
 pub use recovery::Recovery;
 
 /// How packets are written, which must be the same on both sides.
@@ -106,6 +108,13 @@ pub struct Config {
     pub max_fragments: usize,
     /// The packets of one polling response; python-engineio drops the connection past 16. Default 16.
     pub max_packets_per_poll: usize,
+    /// How many sessions there may be, over all transports and services. An address is the client's, as
+    /// [`Options::client_address`](crate::server::Options::client_address) tells it. Default: not limited.
+    pub sessions: ConnectionLimits,
+    /// How many TCP connections there may be, counted by [`Server::listen`](crate::Server::listen) and
+    /// [`Door`](crate::server::Door) by the address they come from. Polling clients may have several for a session.
+    /// Default: not limited.
+    pub connections: ConnectionLimits,
     /// What is kept for clients whose connection is lost, so that they come back to their id, their rooms and the
     /// events they missed. Default `None`: nothing is kept, and nothing is paid for it.
     pub connection_state_recovery: Option<Recovery>,
@@ -146,6 +155,8 @@ impl Default for Config {
             cluster_timeout: Duration::from_secs(5),
             max_fragments: 16_384,
             max_packets_per_poll: 16,
+            sessions: ConnectionLimits::default(),
+            connections: ConnectionLimits::default(),
             connection_state_recovery: None,
         }
     }
@@ -198,6 +209,8 @@ impl Config {
             (self.max_waiting_bytes > 0, "max_waiting_bytes", "at least 1"),
             (self.max_packets_per_poll > 0, "max_packets_per_poll", "at least 1"),
             ((1..=MAX_JSON_DEPTH).contains(&self.max_json_depth), "max_json_depth", "1 to 128"),
+            (self.sessions.is_sensible(), "sessions", "off or at least 1"),
+            (self.connections.is_sensible(), "connections", "off or at least 1"),
             (away != Some(Duration::ZERO), "max_disconnection_duration", "longer than zero"),
         ];
         match rules.into_iter().find(|(holds, ..)| !holds) {

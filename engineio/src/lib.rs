@@ -65,12 +65,12 @@ pub mod server;
 mod sid;
 pub mod socketio;
 
-pub use config::{Config, ConfigError, Overflow, Parser, Recovery};
+pub use config::{Config, ConfigError, ConnectionLimits, Overflow, Parser, Recovery};
 pub use hub::{
     Ack, AckReplies, Args, BroadcastOperator, ConnectError, Data, DisconnectDetails, DisconnectReason,
     Emission, Engine, EngineSocket, EventError, EventErrorKind, EventName, Extension, Incoming, ListenerId,
-    Namespace, NamespaceRequest, ParentNamespace, Payload, RemoteSocket, Replies, Room, RoomEvent, Rooms,
-    Sent, Server, ServerSideEvent, Socket, State, TimeLeft,
+    Namespace, NamespaceRequest, ParentNamespace, Payload, Refusal, Refusals, RemoteSocket, Replies, Room,
+    RoomEvent, Rooms, Sent, Server, ServerSideEvent, Socket, State, TimeLeft,
 };
 pub use sid::Sid;
 pub use socketio::{AckError, AckReply, Binary};

@@ -216,6 +216,7 @@ impl Api {
             Ok(reply) => reply.into_response(),
             Err(failure) => {
                 let error = &failure.error;
+                self.service.refusals().note(error);
                 tracing::debug!(?route, status = error.status(), %error, "a request failed");
                 failure.into_response(self.express_errors && !route.is_for_supervisors())
             }

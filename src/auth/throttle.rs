@@ -242,6 +242,9 @@ mod tests {
             login_window: Duration::from_secs(60),
             requests_per_second: 2,
             events_per_second: 1,
+            max_connections: 1,
+            max_connections_per_address: 1,
+            connections_per_second: 1,
         }
     }
 

@@ -112,4 +112,20 @@ pub struct Args {
     /// Events of one socket per second, with bursts of four times as many [default: 50]
     #[arg(long, env = "EVENTS_PER_SECOND", hide_env_values = true)]
     pub events_per_second: Option<String>,
+
+    /// Connections at once, and sockets at once [default: 100000]
+    #[arg(long, env = "MAX_CONNECTIONS", hide_env_values = true)]
+    pub max_connections: Option<String>,
+
+    /// Of these, those of one client address [default: 20000]
+    #[arg(long, env = "MAX_CONNECTIONS_PER_ADDRESS", hide_env_values = true)]
+    pub max_connections_per_address: Option<String>,
+
+    /// New connections, and new sockets, per second [default: 10000]
+    #[arg(long, env = "CONNECTIONS_PER_SECOND", hide_env_values = true)]
+    pub connections_per_second: Option<String>,
+
+    /// Address and port of `/metrics`, which is for operators only, such as 127.0.0.1:9464 [default: none]
+    #[arg(long, env = "METRICS", hide_env_values = true)]
+    pub metrics: Option<String>,
 }

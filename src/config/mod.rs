@@ -9,7 +9,7 @@ mod values;
 
 use std::{
     fmt,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -66,6 +66,8 @@ pub struct Config {
     pub max_body_bytes: usize,
     /// Shortest password of a new account, in characters.
     pub min_password_chars: usize,
+    /// Where `/metrics` is served, apart from everything else; `None` for nowhere.
+    pub metrics: Option<SocketAddr>,
     /// Limits on rates; `None` when `LIMITS=off`.
     pub rates: Option<Rates>,
     /// Sentences for the log: settings that work but deserve a second look.
@@ -87,6 +89,12 @@ pub struct Rates {
     pub requests_per_second: u32,
     /// Events of one socket per second; bursts may be four times as many.
     pub events_per_second: u32,
+    /// Connections at once, and sockets at once.
+    pub max_connections: usize,
+    /// Of these, those of one client address.
+    pub max_connections_per_address: usize,
+    /// New connections, and new sockets, per second.
+    pub connections_per_second: u32,
 }
 
 /// When browsers send the cookie with requests that other sites cause.
@@ -183,6 +191,7 @@ impl Config {
                 1..=72,
                 "a number of characters from 1 to 72",
             )?,
+            metrics: metrics(&setting("METRICS", args.metrics.as_ref()))?,
             rates: rates(args)?,
             warnings: Vec::new(),
             jwt_secret: Secret::new(b""),
@@ -219,6 +228,9 @@ fn rates(args: &Args) -> Result<Option<Rates>, ConfigError> {
     let count = |name, text: &Option<String>, default| {
         setting(name, text.as_ref()).number(default, 1..=1_000_000, COUNT_WANTED)
     };
+    let many = |name, text: &Option<String>, default: usize| {
+        setting(name, text.as_ref()).number(default, 1..=1_000_000, COUNT_WANTED)
+    };
     let rates = Rates {
         login_tries: count("LOGIN_TRIES", &args.login_tries, 10)?,
         login_tries_per_account: count("LOGIN_TRIES_PER_ACCOUNT", &args.login_tries_per_account, 100)?,
@@ -227,10 +239,22 @@ fn rates(args: &Args) -> Result<Option<Rates>, ConfigError> {
             .duration(Duration::from_secs(600))?,
         requests_per_second: count("REQUESTS_PER_SECOND", &args.requests_per_second, 200)?,
         events_per_second: count("EVENTS_PER_SECOND", &args.events_per_second, 50)?,
+        max_connections: many("MAX_CONNECTIONS", &args.max_connections, 100_000)?,
+        max_connections_per_address: many(
+            "MAX_CONNECTIONS_PER_ADDRESS",
+            &args.max_connections_per_address,
+            20_000,
+        )?,
+        connections_per_second: count("CONNECTIONS_PER_SECOND", &args.connections_per_second, 10_000)?,
     };
     let limits = setting("LIMITS", args.limits.as_ref());
     let on = limits.boolean(true).map_err(|_| limits.refuse("on or off"))?;
     Ok(on.then_some(rates))
+}
+
+fn metrics(setting: &Setting<'_>) -> Result<Option<SocketAddr>, ConfigError> {
+    const WANTED: &str = "an address with a port such as 127.0.0.1:9464";
+    setting.text().map(|text| text.parse().map_err(|_| setting.refuse(WANTED))).transpose()
 }
 
 fn same_site(setting: &Setting<'_>) -> Result<SameSite, ConfigError> {
@@ -286,7 +310,7 @@ mod tests {
     #[test]
     fn a_wrong_value_is_refused_with_one_sentence_that_says_what_to_write() {
         type Set = fn(&mut Args);
-        let rows: [(Set, &str); 12] = [
+        let rows: [(Set, &str); 14] = [
             (
                 |a| a.port = Some("70000".into()),
                 "PORT is `70000`, but must be a number from 0 to 65535 such as 8080",
@@ -309,6 +333,14 @@ mod tests {
             (
                 |a| a.socket_auth = Some("no".into()),
                 "SOCKET_AUTH is `no`, but must be disconnect or connect_error",
+            ),
+            (
+                |a| a.metrics = Some("on".into()),
+                "METRICS is `on`, but must be an address with a port such as 127.0.0.1:9464",
+            ),
+            (
+                |a| a.max_connections = Some("0".into()),
+                "MAX_CONNECTIONS is `0`, but must be a whole number from 1 to 1000000",
             ),
             (|a| a.limits = Some("few".into()), "LIMITS is `few`, but must be on or off"),
             (

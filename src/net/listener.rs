@@ -8,13 +8,9 @@ use std::{
     time::Duration,
 };
 
-use engineio::server::serve_connection_until;
+use engineio::server::Guest;
 use hyper::service::service_fn;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-    time::timeout,
-};
+use tokio::{net::TcpListener, sync::mpsc, time::timeout};
 
 use crate::app::App;
 
@@ -23,7 +19,7 @@ use super::Stop;
 /// How long requests in progress may take once the service is to stop.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after an accept that failed, for example because too many files are open.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(super) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// Why the service cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +27,12 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub struct BindError {
     address: SocketAddr,
     error: io::Error,
+}
+
+impl BindError {
+    pub(super) fn new(address: SocketAddr, error: io::Error) -> Self {
+        Self { address, error }
+    }
 }
 
 /// A bound socket.
@@ -46,7 +48,7 @@ impl Listener {
     /// The address is in use or not this machine's.
     pub async fn bind(host: IpAddr, port: u16) -> Result<Self, BindError> {
         let address = SocketAddr::new(host, port);
-        let listener = TcpListener::bind(address).await.map_err(|error| BindError { address, error })?;
+        let listener = TcpListener::bind(address).await.map_err(|error| BindError::new(address, error))?;
         Ok(Self { listener })
     }
 
@@ -62,13 +64,18 @@ impl Listener {
     /// and closes the store.
     pub async fn serve(self, app: Arc<App>, stop: Stop) {
         // Each connection holds a sender; when the last one is gone, so is the last connection.
+        let door = app.door();
         let (alive, mut all_gone) = mpsc::channel::<()>(1);
         let stopped = stop.clone().stopped();
         tokio::pin!(stopped);
         loop {
             tokio::select! {
                 accepted = self.listener.accept() => match accepted {
-                    Ok((stream, remote)) => serve_one(&app, stream, remote, stop.clone(), alive.clone()),
+                    Ok((stream, remote)) => {
+                        if let Some(guest) = door.admit(stream, remote) {
+                            serve_one(&app, guest, remote, stop.clone(), alive.clone());
+                        }
+                    }
                     Err(error) => {
                         tracing::warn!(%error, "a connection was not accepted");
                         tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -87,7 +94,7 @@ impl Listener {
     }
 }
 
-fn serve_one(app: &Arc<App>, stream: TcpStream, remote: SocketAddr, stop: Stop, alive: mpsc::Sender<()>) {
+fn serve_one(app: &Arc<App>, guest: Guest, remote: SocketAddr, stop: Stop, alive: mpsc::Sender<()>) {
     let app = Arc::clone(app);
     let service = service_fn(move |request| {
         let app = Arc::clone(&app);
@@ -95,7 +102,7 @@ fn serve_one(app: &Arc<App>, stream: TcpStream, remote: SocketAddr, stop: Stop, 
     });
     #[expect(clippy::disallowed_methods, reason = "one task for each connection")]
     tokio::spawn(async move {
-        serve_connection_until(stream, remote, service, stop.stopped()).await;
+        guest.serve(service, stop.stopped()).await;
         drop(alive);
     });
 }

@@ -2,8 +2,10 @@
 
 mod files;
 mod listener;
+mod metrics;
 mod stop;
 
 pub use files::allow_many_connections;
 pub use listener::{BindError, Listener};
+pub use metrics::MetricsListener;
 pub use stop::Stop;

@@ -152,13 +152,16 @@ impl Gateway {
         let gateway = Arc::clone(self);
         let handle = Arc::new(handle);
         io.on(event, move |socket: Socket, Data(input): Data<Value>, ack: Ack| {
-            let (service, handle) = (Arc::clone(&gateway.service), Arc::clone(&handle));
+            let (gateway, handle) = (Arc::clone(&gateway), Arc::clone(&handle));
             async move {
                 let result = match (admitted(&socket), read(input)) {
-                    (Ok(who), Ok(input)) => handle(service, who, input).await,
+                    (Ok(who), Ok(input)) => handle(Arc::clone(&gateway.service), who, input).await,
                     (Err(error), _) | (_, Err(error)) => Err(error),
                 };
-                ack.send(&result.unwrap_or_else(|error| answer::failure(&error)));
+                ack.send(&result.unwrap_or_else(|error| {
+                    gateway.service.refusals().note(&error);
+                    answer::failure(&error)
+                }));
             }
         });
     }

@@ -12,6 +12,7 @@ pub mod input;
 mod locks;
 mod messages;
 mod order;
+mod refusals;
 mod revoked;
 mod rooms;
 mod untold;
@@ -37,6 +38,7 @@ use crate::{
 pub use accounts::{AuthFailure, Identity, LoggedIn};
 pub use events::{Event, Events, Member};
 pub use messages::Posted;
+pub use refusals::Refusals;
 
 use locks::Locks;
 use order::Order;
@@ -62,6 +64,7 @@ pub struct Service {
     order: Order,
     untold: Untold,
     posts: Semaphore,
+    refusals: Refusals,
     titles: DashMap<RoomCode, Arc<str>>,
     max_message_chars: usize,
     min_password_chars: usize,
@@ -80,12 +83,19 @@ impl Service {
             order: Order::new(Arc::clone(&events)),
             untold: Untold::default(),
             posts: Semaphore::new(MAX_POSTS_UNDERWAY),
+            refusals: Refusals::default(),
             titles: DashMap::new(),
             max_message_chars: config.max_message_chars,
             min_password_chars: config.min_password_chars,
             store,
             events,
         })
+    }
+
+    /// What clients were refused so far, for whoever answers them to add to.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        &self.refusals
     }
 
     /// Tells whether requests can be served now.

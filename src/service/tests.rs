@@ -3,9 +3,9 @@
 use std::{net::IpAddr, sync::Arc};
 
 use super::{
-    AuthFailure, Event, Service,
+    AuthFailure, Event, MAX_POSTS_UNDERWAY, Service,
     fake::{FakeStore, Recorder},
-    input::{CreateRoom, JoinRoom, SignUp},
+    input::{CreateRoom, JoinRoom, PostMessage, SignUp},
 };
 use crate::{
     auth::{Source, TokenFault, identity::of_socket},
@@ -102,4 +102,28 @@ async fn a_connecting_socket_sees_the_room_before_or_after_a_join_but_never_betw
     assert!(matches!(&world.events.take()[..], [Event::Joined { .. }]));
     let at_connect = world.service.with_current_room(&who.user, |room| room.cloned()).await.unwrap();
     assert_eq!(at_connect.map(|room| room.code), Some(code));
+}
+
+#[tokio::test]
+async fn a_message_past_those_underway_is_refused_and_the_next_is_taken_once_there_is_room() {
+    let world = world();
+    let token = token(&world, "Ann").await;
+    let who = world.service.authenticate(of_socket(None, Some(&token))).await.unwrap();
+    let room = world.service.create_room(&who, &CreateRoom { room_name: Some("A".into()) }).await.unwrap();
+    let join = JoinRoom { room_code: Some(room.code.0.clone()) };
+    world.service.join_room(&who, &join).await.unwrap();
+    let message = |text: &str| PostMessage {
+        room_code: Some(room.code.0.clone()),
+        msg: Some(text.into()),
+        ..PostMessage::default()
+    };
+    let underway = u32::try_from(MAX_POSTS_UNDERWAY).unwrap();
+    let all_but_one = world.service.posts.try_acquire_many(underway - 1).unwrap();
+    world.service.post_message(&who, &message("the last place")).await.unwrap();
+    let last = world.service.posts.try_acquire().unwrap();
+    let refused = world.service.post_message(&who, &message("one too many")).await.unwrap_err();
+    assert_eq!((&refused, refused.status(), refused.retry_after_seconds()), (&Error::Busy, 503, Some(1)));
+    drop((all_but_one, last));
+    let posted = world.service.post_message(&who, &message("there is room")).await.unwrap();
+    assert_eq!(posted.message.msg, "there is room");
 }

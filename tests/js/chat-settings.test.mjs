@@ -1,12 +1,13 @@
 // Settings of the roomcast binary that clients notice. They do not depend on the store, so SQLite stands for both.
 
 import assert from "node:assert/strict";
+import net from "node:net";
 import { after, afterEach, describe, test } from "node:test";
 import { failed, failedBody, succeeded } from "./support/expect.mjs";
 import { disconnectAll } from "./support/official.mjs";
 import { Program, freePort, programFrom } from "./support/program.mjs";
 import { SECRET, Roomcast, Sqlite, claims, forge, freshEmail, parseCookie } from "./support/roomcast.mjs";
-import { once } from "./support/wait.mjs";
+import { once, until } from "./support/wait.mjs";
 
 const store = new Sqlite();
 const running = [];
@@ -214,6 +215,140 @@ describe("the start", () => {
           () => false,
         ),
       );
+    } finally {
+      await program.kill("SIGKILL");
+    }
+  });
+});
+
+/** Opens a session by polling; answers status and Retry-After. */
+async function handshake(roomcast, headers = {}) {
+  const answer = await fetch(`${roomcast.url}/socket.io/?EIO=4&transport=polling`, { headers });
+  await answer.text();
+  return [answer.status, answer.headers.get("retry-after")];
+}
+
+/** The counters of /metrics by their labels. */
+async function metrics(port) {
+  const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
+  assert.equal(answer.status, 200);
+  assert.match(answer.headers.get("content-type"), /^text\/plain; version=0\.0\.4/);
+  const lines = (await answer.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
+}
+
+describe("limits on connections", () => {
+  test("are for each client behind a trusted proxy, are counted, and leave others alone", async () => {
+    const port = await freePort();
+    const roomcast = await start({
+      LIMITS: "on",
+      TRUST_PROXY: "1",
+      MAX_CONNECTIONS_PER_ADDRESS: "2",
+      METRICS: `127.0.0.1:${port}`,
+    });
+    const from = (address) => handshake(roomcast, { "x-forwarded-for": `198.51.100.7, ${address}` });
+    assert.deepEqual(await from("192.0.2.1"), [200, null]);
+    assert.deepEqual(await from("192.0.2.1"), [200, null]);
+    assert.deepEqual(await from("192.0.2.1"), [503, "5"]);
+    assert.deepEqual(await from("192.0.2.2"), [200, null]);
+    const counted = await metrics(port);
+    assert.equal(counted['roomcast_refused_total{layer="socket",limit="sessions_of_address"}'], 1);
+    assert.equal(counted.roomcast_sessions, 3);
+    assert.match(roomcast.output, /a session was refused .*192\.0\.2\.1/);
+  });
+
+  test("hold for connections before a request is read", async () => {
+    const roomcast = await start({ LIMITS: "on", MAX_CONNECTIONS: "3" });
+    const sockets = Array.from({ length: 3 }, () => net.connect(roomcast.port, "127.0.0.1"));
+    const refused = await until("a refused connection", async () => {
+      const probe = net.connect(roomcast.port, "127.0.0.1");
+      const text = await new Promise((resolve) => {
+        probe.once("data", (data) => resolve(String(data)));
+        probe.once("error", () => resolve(null));
+        probe.setTimeout(200, () => resolve(null));
+      });
+      probe.destroy();
+      return text;
+    });
+    assert.match(refused, /^HTTP\/1\.1 503 .*\r\nretry-after: 5\r\n/s);
+    for (const socket of sockets) socket.destroy();
+    await until("room for another", async () => (await roomcast.status("/healthz")) === 200);
+  });
+});
+
+describe("METRICS", () => {
+  test("is off unless set, and never on the port of the service", async () => {
+    const port = await freePort();
+    const roomcast = await start({ LIMITS: "on", LOGIN_TRIES: "1", METRICS: `127.0.0.1:${port}` });
+    assert.equal(await roomcast.status("/metrics"), 404);
+    const wrong = { email: (await roomcast.user()).email, password: "a wrong password" };
+    failed(await roomcast.visitor().post("/auth/login", wrong), 401);
+    failed(await roomcast.visitor().post("/auth/login", wrong), 429);
+    const counted = await metrics(port);
+    assert.equal(counted['roomcast_refused_total{layer="service",limit="log_ins"}'], 1);
+    assert.equal((await fetch(`http://127.0.0.1:${port}/other`)).status, 404);
+  });
+});
+
+describe("the log", () => {
+  test("has no secret in it, whatever its level and whatever fails", async () => {
+    const roomcast = await start({ RUST_LOG: "trace", SOCKET_AUTH: "connect_error" });
+    const [ann, bob] = [await roomcast.user("Ann"), await roomcast.user("Bob")];
+    const code = await ann.createRoom("Den");
+    await ann.joinRoom(code);
+    await bob.joinRoom(code);
+    const sockets = [await ann.online(), await bob.online({ transports: ["polling"] })];
+    await ann.say(code, "a text that is nobody else's business");
+    failed(await roomcast.visitor().post("/auth/login", { email: ann.email, password: "a wrong password" }), 401);
+    failed(await roomcast.visitor().post("/auth/login", '{"password":"a broken body'), 400);
+    const expired = forge({ ...claims(ann.cookie), exp: 1 });
+    failed(await roomcast.visitor().get("/auth/me", { authorization: `Bearer ${expired}` }), 401);
+    const stranger = roomcast.visitor();
+    stranger.cookie = expired;
+    await once(stranger.socket(), "connect_error");
+    await fetch(`${roomcast.url}/socket.io/?EIO=4&transport=polling&sid=${sockets[0].io.engine.id}x`).then((answer) => answer.text());
+    const secrets = {
+      "the secret of tokens": SECRET,
+      "a password": ann.password,
+      "a wrong password": "a wrong password",
+      "a password in a broken body": "a broken body",
+      "a token": ann.cookie,
+      "the signature of a token": bob.cookie.split(".")[2],
+      "an expired token": expired,
+      "a session id": sockets[0].io.engine.id,
+      "a polling session id": sockets[1].io.engine.id,
+      "a message": "nobody else's business",
+    };
+    const old = ann.cookie;
+    succeeded(await ann.post("/auth/refresh"));
+    succeeded(await bob.post("/auth/logout"));
+    disconnectAll();
+    await roomcast.kill("SIGTERM");
+    assert.match(roomcast.output, /roomcast is listening/, "nothing of the log is missing");
+    assert.match(roomcast.output, /a request failed/, "the log is as detailed as it can be");
+    for (const [name, secret] of Object.entries({ ...secrets, "a replaced token": old })) {
+      assert.ok(secret.length >= 8, name);
+      assert.ok(!roomcast.output.includes(secret), `the log has ${name} in it`);
+    }
+  });
+
+  test("does not have the password of a database that is away", async () => {
+    const place = await store.place();
+    const port = await freePort();
+    const program = Program.start(programFrom("ROOMCAST_BIN"), [], {
+      cwd: place.cwd,
+      env: {
+        PORT: String(port),
+        JWT_SECRET: SECRET,
+        RUST_LOG: "trace",
+        DB_URL: `mongodb://keeper:hunter2hunter2@127.0.0.1:${await freePort()}/chat?serverSelectionTimeoutMS=300`,
+      },
+    });
+    try {
+      const status = () => fetch(`http://127.0.0.1:${port}/readyz`).then((answer) => answer.status, () => null);
+      await program.ready(async () => (await status()) === 503);
+      assert.match(program.output, /roomcast is listening/);
+      assert.ok(!program.output.includes("hunter2"), "the password is in the log");
     } finally {
       await program.kill("SIGKILL");
     }

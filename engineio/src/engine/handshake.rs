@@ -75,6 +75,12 @@ pub enum RequestError {
     /// Code 5: `EIO` is no revision that is served.
     #[error("Unsupported protocol version")]
     UnsupportedVersion,
+    /// Code 6, which the reference does not have: there are too many sessions; status 503.
+    #[error("Too many connections")]
+    Unavailable {
+        /// After how many seconds another try is worth it, for the header `Retry-After`.
+        retry_after: u32,
+    },
 }
 
 impl RequestError {
@@ -88,13 +94,22 @@ impl RequestError {
             RequestError::BadRequest(_) => 3,
             RequestError::Forbidden(_) => 4,
             RequestError::UnsupportedVersion => 5,
+            RequestError::Unavailable { .. } => 6,
         }
     }
 
     /// The HTTP status of the answer to a polling request.
     #[must_use]
     pub fn status(&self) -> u16 {
-        if self.code() == 4 { 403 } else { 400 }
+        match self {
+            RequestError::Forbidden(_) => 403,
+            RequestError::Unavailable { .. } => 503,
+            RequestError::UnknownTransport
+            | RequestError::UnknownSid
+            | RequestError::BadHandshakeMethod
+            | RequestError::BadRequest(_)
+            | RequestError::UnsupportedVersion => 400,
+        }
     }
 
     /// The JSON body of the answer to a polling request: `{"code":…,"message":…}`.

@@ -23,6 +23,7 @@ use super::{
     peer::Peer,
     reason::DisconnectReason,
     recovery::History,
+    refusals::Refusal,
     runtime::BoxFuture,
     socket::Socket,
     turn::{self, Turn},
@@ -190,8 +191,11 @@ impl Inner {
         let is_unreadable = matches!(fault, Fault::Decode(_) | Fault::Assembly(_));
         let prefix = if is_unreadable { "undecodable packet: " } else { "" };
         peer.describe(|| format!("{prefix}{fault}"));
+        let may_log = peer.count(Refusal::from(fault));
         let fault = peer.description().unwrap_or_default();
-        tracing::debug!(fault, "closing a connection");
+        if may_log {
+            tracing::debug!(fault, "closing a connection");
+        }
         if is_unreadable {
             let sockets = {
                 let mut state = self.state.lock();

@@ -11,6 +11,7 @@ use super::{
     handshake::Handshake,
     outbox::Sent,
     peer::{Peer, Peers, close_all},
+    refusals::Refusals,
     runtime::Runtime,
 };
 use crate::{
@@ -112,6 +113,12 @@ impl Engine {
     #[must_use]
     pub fn peers(&self) -> &Arc<Peers> {
         &self.peers
+    }
+
+    /// How often clients were refused something, and what; can be read at any time without a lock.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        self.peers.refusals()
     }
 
     /// How many sessions are open.

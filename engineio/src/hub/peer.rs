@@ -2,6 +2,7 @@
 
 mod driving;
 mod ending;
+mod peers;
 mod polling;
 
 use std::{
@@ -14,14 +15,15 @@ use std::{
     time::Instant,
 };
 
-use dashmap::DashMap;
 use parking_lot::Mutex;
 
 use super::{
     application::{Application, Link, Receiver},
     backlog::Backlog,
     encoded::Encoded,
+    gate::Pass,
     outbox::{Admission, Outbox, Sent},
+    refusals::Refusal,
     runtime::{Flush, Runtime},
     turn,
     wakers::{Waiting, Wakers},
@@ -33,10 +35,8 @@ use crate::{
 };
 
 pub use ending::MAX_DESCRIPTION;
+pub use peers::Peers;
 pub use polling::PollAnswer;
-
-/// The sessions of one server.
-pub type Peers = DashMap<Sid, Arc<Peer>>;
 
 /// Closes all sessions of an application.
 pub fn close_all(application: &dyn Application, peers: &Peers) {
@@ -67,6 +67,8 @@ pub struct Peer {
     end: OnceLock<CloseReason>,
     /// In a box of its own, as hardly any session has one.
     description: OnceLock<Box<Box<str>>>,
+    /// In a box, as there is none without limits.
+    pass: OnceLock<Box<Pass>>,
     told: AtomicBool,
     failed: AtomicBool,
     released: AtomicBool,
@@ -120,11 +122,24 @@ impl Peer {
             armed: Mutex::new(None),
             end: OnceLock::new(),
             description: OnceLock::new(),
+            pass: OnceLock::new(),
             told: AtomicBool::new(false),
             failed: AtomicBool::new(false),
             released: AtomicBool::new(false),
             dirty: AtomicBool::new(false),
         })
+    }
+
+    /// Keeps what the session gives back when it ends, so that another can come in.
+    pub(crate) fn keep_pass(&self, pass: Option<Box<Pass>>) {
+        if let Some(pass) = pass {
+            let _ = self.pass.set(pass);
+        }
+    }
+
+    /// Counts something that was refused to this client; answers whether the log may have a line of it.
+    pub(crate) fn count(&self, refusal: Refusal) -> bool {
+        self.peers.upgrade().is_some_and(|peers| peers.refusals().note(refusal, self.runtime.now()))
     }
 
     /// Lets the application take over the new session.

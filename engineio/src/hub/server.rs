@@ -18,6 +18,7 @@ use super::{
     payload::Payload,
     peer::{Peer, Peers, close_all},
     reason::DisconnectReason,
+    refusals::Refusals,
     runtime::{BoxFuture, Runtime},
     state::State,
 };
@@ -51,10 +52,12 @@ impl Server {
     #[must_use]
     pub fn with_runtime(config: Config, runtime: Arc<dyn Runtime>, adapter: AdapterFactory) -> Self {
         let config = Arc::new(config);
-        let namespaces = Namespaces::new(Arc::clone(&config), Arc::clone(&runtime), adapter);
+        let peers: Arc<Peers> = Arc::default();
+        let (known, world) = (Arc::clone(&config), Arc::clone(&runtime));
+        let namespaces = Namespaces::new(known, world, adapter, Arc::downgrade(&peers));
         let root = namespaces.of("/");
         let namespaces = Arc::new(namespaces);
-        Self(Arc::new(Inner { config, runtime, root, namespaces, peers: Arc::default() }))
+        Self(Arc::new(Inner { config, runtime, root, namespaces, peers }))
     }
 
     /// The intervals and limits.
@@ -73,6 +76,12 @@ impl Server {
     #[must_use]
     pub fn peers(&self) -> &Arc<Peers> {
         &self.0.peers
+    }
+
+    /// How often clients were refused something, and what; can be read at any time without a lock.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        self.0.peers.refusals()
     }
 
     fn hooks(&self) -> &Hooks {

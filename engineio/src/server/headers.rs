@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, USER_AGENT},
+    header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER, USER_AGENT},
 };
 use http_body_util::Full;
 
@@ -31,12 +31,24 @@ pub(super) fn ok() -> Response<Body> {
 /// A refusal as polling clients read it.
 pub(super) fn refusal(error: &RequestError) -> Response<Body> {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    with_type(status, Some("application/json"), error.body().into())
+    with_retry(error, with_type(status, Some("application/json"), error.body().into()))
 }
 
-/// A refusal of a WebSocket handshake: always 400, the bare message, and the connection ends.
+/// Says when another try is worth it, if the error does.
+fn with_retry(error: &RequestError, mut response: Response<Body>) -> Response<Body> {
+    if let RequestError::Unavailable { retry_after } = error {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(*retry_after));
+    }
+    response
+}
+
+/// A refusal of a WebSocket handshake: 400 whatever is wrong with it, or 503, with the bare message; and the connection
+/// ends.
 pub(super) fn upgrade_refusal(error: &RequestError) -> Response<Body> {
-    let mut response = with_type(StatusCode::BAD_REQUEST, Some("text/html"), error.to_string().into());
+    let is_unavailable = matches!(error, RequestError::Unavailable { .. });
+    let status = if is_unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
+    let response = with_type(status, Some("text/html"), error.to_string().into());
+    let mut response = with_retry(error, response);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }

@@ -1,6 +1,6 @@
 //! What a program may decide, add or see while requests are answered.
 
-use std::{borrow::Cow, fmt, future::Future, sync::Arc};
+use std::{borrow::Cow, fmt, future::Future, net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, header::ORIGIN, request::Parts};
 
@@ -100,6 +100,10 @@ impl<T> fmt::Debug for Decide<T> {
     }
 }
 
+/// Tells the address of the client that sent a request, for [`Config::sessions`](crate::Config::sessions). A program
+/// behind a proxy reads it from a header that the proxy, and nobody before it, has written.
+pub type ClientAddress = Arc<dyn Fn(&Parts) -> Option<IpAddr> + Send + Sync>;
+
 /// Changes the headers of an answer to a request.
 pub type HeadersHook = Arc<dyn Fn(&mut HeaderMap, &Parts) + Send + Sync>;
 
@@ -128,6 +132,7 @@ impl<'a> ConnectionError<'a> {
             RequestError::BadHandshakeMethod => vec![("method", self.request.method.as_str().into())],
             RequestError::BadRequest(bad) => self.bad_request(bad, transport),
             RequestError::Forbidden(message) => vec![("message", message.into())],
+            RequestError::Unavailable { retry_after } => vec![("retryAfter", retry_after.to_string().into())],
             RequestError::UnsupportedVersion => vec![("protocol", query.version.unwrap_or_default())],
         }
     }

@@ -19,6 +19,7 @@ use tokio::{
 };
 
 use super::joining::joined;
+use crate::hub::Pass;
 
 /// How an answer begins that hands the connection over.
 const SWITCHING: &[u8] = b"HTTP/1.1 101 ";
@@ -45,11 +46,12 @@ pub(super) struct HttpStream {
     stream: TcpStream,
     hold_back: HoldBack,
     held: Vec<u8>,
+    pass: Option<Box<Pass>>,
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: TcpStream) -> Self {
-        Self { stream, hold_back: HoldBack::default(), held: Vec::new() }
+    pub(super) fn new(stream: TcpStream, pass: Option<Box<Pass>>) -> Self {
+        Self { stream, hold_back: HoldBack::default(), held: Vec::new(), pass }
     }
 
     /// What to ask for holding back.
@@ -72,9 +74,9 @@ impl HttpStream {
         let _ = self.stream.try_write(answer);
     }
 
-    /// The bare connection, and what must be written to it first.
-    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>) {
-        (self.stream, self.held)
+    /// The bare connection, what must be written to it first, and what lets it be there.
+    pub(super) fn into_parts(self) -> (TcpStream, Vec<u8>, Option<Box<Pass>>) {
+        (self.stream, self.held, self.pass)
     }
 }
 

@@ -23,8 +23,8 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use super::{http_stream::HttpStream, options::Options, service::Service, websocket::is_upgrade};
-use crate::hub::{Engine, RemoteAddr, Runtime, Server};
+use super::{door::Door, http_stream::HttpStream, options::Options, service::Service, websocket::is_upgrade};
+use crate::hub::{Engine, Pass, Refusal, RemoteAddr, Runtime, Server};
 
 /// The time a client has to send a complete request head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -142,6 +142,7 @@ async fn accept(
     mut stopping: watch::Receiver<bool>,
     _ended: oneshot::Sender<()>,
 ) {
+    let door = service.door();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
@@ -150,9 +151,10 @@ async fn accept(
         // A connection that is gone before it was accepted, or too many open files, passes.
         match accepted {
             Ok((stream, remote)) => {
+                let Some(guest) = door.admit(stream, remote) else { continue };
                 let (service, mut stopping) = (service.clone(), stopping.clone());
                 runtime.spawn(Box::pin(async move {
-                    serve(stream, remote, service, stopped(&mut stopping)).await;
+                    guest.serve_without_delay(service, stopped(&mut stopping)).await;
                 }));
             }
             Err(error) => {
@@ -188,15 +190,21 @@ pub async fn serve_connection_until<S, B>(
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
     let _ = stream.set_nodelay(true);
-    serve(stream, remote, service, stop).await;
+    serve((stream, None), remote, service, stop, None).await;
 }
 
-async fn serve<S, B>(stream: TcpStream, remote: SocketAddr, service: S, stop: impl Future<Output = ()>)
-where
+/// Serves a connection, with the pass it has if connections are counted; `door` counts heads that are refused.
+pub(super) async fn serve<S, B>(
+    (stream, pass): (TcpStream, Option<Box<Pass>>),
+    remote: SocketAddr,
+    service: S,
+    stop: impl Future<Output = ()>,
+    door: Option<&Door>,
+) where
     S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
-    let stream = HttpStream::new(stream);
+    let stream = HttpStream::new(stream, pass);
     let hold_back = stream.hold_back();
     let service = service_fn(|mut request: Request<Incoming>| {
         request.extensions_mut().insert(RemoteAddr(remote));
@@ -220,12 +228,17 @@ where
         }
     };
     let Err(error) = result else { return };
-    tracing::debug!(%error, "an HTTP connection ended");
+    let count = |refusal| door.is_none_or(|door| door.count(refusal));
+    if error.is_parse_too_large() {
+        count(Refusal::HeadTooLarge);
+    }
     if error.is_timeout()
         && let Some(left) = connection.into_parts()
         && !left.read_buf.is_empty()
     {
         // A connection that was only idle has asked for nothing, and is told nothing.
+        count(Refusal::HeadTimeout);
         left.io.into_inner().send_last(TIMED_OUT);
     }
+    tracing::debug!(%error, "an HTTP connection ended");
 }

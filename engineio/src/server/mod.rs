@@ -7,6 +7,7 @@ mod compression;
 mod cookie;
 mod cors;
 mod deflate;
+mod door;
 mod encodings;
 mod fragments;
 #[cfg(feature = "fuzz")]
@@ -36,7 +37,10 @@ pub use compression::HttpCompression;
 pub use cookie::{Cookie, SameSite};
 pub use cors::{Cors, Origins};
 pub use deflate::PerMessageDeflate;
-pub use hooks::{AllowRequest, ConnectionError, ConnectionErrorHook, Decide, GenerateId, HeadersHook};
+pub use door::{Door, Guest};
+pub use hooks::{
+    AllowRequest, ClientAddress, ConnectionError, ConnectionErrorHook, Decide, GenerateId, HeadersHook,
+};
 pub use listen::{ListenError, serve_connection, serve_connection_until};
 pub use middleware::{Exchange, Middleware, Verdict};
 pub use options::Options;

@@ -8,7 +8,7 @@ use super::{
     cookie::Cookie,
     cors::Cors,
     deflate::PerMessageDeflate,
-    hooks::{AllowRequest, ConnectionErrorHook, GenerateId, HeadersHook},
+    hooks::{AllowRequest, ClientAddress, ConnectionErrorHook, GenerateId, HeadersHook},
     middleware::Middleware,
 };
 
@@ -34,6 +34,9 @@ pub struct Options {
     pub cookie: Option<Cookie>,
     /// Asked before a session is opened, not for requests of a session. Default none.
     pub allow_request: Option<AllowRequest>,
+    /// Tells a client's address, where that is not the one its connection comes from. Default none: it is the
+    /// [`RemoteAddr`](crate::hub::RemoteAddr).
+    pub client_address: Option<ClientAddress>,
     /// Makes the ids of sessions. Default none: 15 random bytes.
     pub generate_id: Option<GenerateId>,
     /// A text message that travels together with the open packet. Default none.
@@ -74,6 +77,7 @@ impl Default for Options {
             cors: None,
             cookie: None,
             allow_request: None,
+            client_address: None,
             generate_id: None,
             initial_packet: None,
             middleware: Vec::new(),

@@ -20,7 +20,7 @@ use crate::{
     engine::{
         Action, BadRequest, CloseReason, Input, Packet, PacketError, RequestError, Revision, payload, v3,
     },
-    hub::{Peer, PollAnswer, Waiting},
+    hub::{Peer, PollAnswer, Refusal, Waiting},
 };
 
 /// Bytes that must arrive in each [`Config::body_timeout`](crate::Config::body_timeout).
@@ -99,6 +99,7 @@ where
         body = read_body(peer, headers, body) => match body {
             Ok(body) => take_in(peer, &body, is_binary(headers)).await,
             Err(status) => {
+                count(peer, status);
                 peer.describe(|| describe(status, peer.config().max_payload));
                 peer.fail();
                 empty(status)
@@ -108,6 +109,15 @@ where
     };
     peer.feed(Input::PostEnded);
     Ok(response)
+}
+
+fn count(peer: &Peer, status: StatusCode) {
+    let refusal = match status {
+        StatusCode::PAYLOAD_TOO_LARGE => Refusal::Payload,
+        StatusCode::REQUEST_TIMEOUT => Refusal::BodyTimeout,
+        _ => Refusal::Protocol,
+    };
+    peer.count(refusal);
 }
 
 /// Why a body was not read, for the application.
@@ -145,7 +155,9 @@ async fn take_in(peer: &Arc<Peer>, body: &[u8], is_binary: bool) -> Response<Bod
         (Revision::V4, _) => text(body).and_then(|text| feed_all(peer, payload::decode(text))),
     };
     if let Err(error) = taken {
-        tracing::debug!(%error, "closing a polling session");
+        if peer.count(Refusal::Protocol) {
+            tracing::debug!(%error, "closing a polling session");
+        }
         peer.describe(|| format!("undecodable packet: {error}"));
         peer.lost(CloseReason::ParseError);
         return empty(StatusCode::BAD_REQUEST);

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     config::Config,
     engine::{BadRequest, RequestError, handshake},
-    hub::{Application, Encoded, Engine, Peer, Peers, Runtime, Server, close_all},
+    hub::{Application, Encoded, Engine, Peer, Peers, Refusal, Refusals, Runtime, Server, close_all},
     sid::Sid,
 };
 
@@ -112,6 +112,12 @@ impl Service {
         self.len() == 0
     }
 
+    /// How often clients were refused something, and what.
+    #[must_use]
+    pub fn refusals(&self) -> &Refusals {
+        self.0.peers.refusals()
+    }
+
     /// Closes all sessions of the application, as [`Server::close`] does.
     pub fn close(&self) {
         close_all(&*self.0.application, &self.0.peers);
@@ -185,6 +191,9 @@ impl Service {
     }
 
     pub(super) fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
+        if let RequestError::Forbidden(_) = error {
+            self.count(Refusal::Forbidden);
+        }
         if let Some(tell) = &self.0.options.on_connection_error {
             tell(&ConnectionError { request, error });
         }
@@ -228,6 +237,15 @@ impl Service {
         &self.0.options
     }
 
+    pub(super) fn peers(&self) -> &Arc<Peers> {
+        &self.0.peers
+    }
+
+    /// Counts a refusal; answers whether the log may have a line of it.
+    pub(super) fn count(&self, refusal: Refusal) -> bool {
+        self.0.peers.refusals().note(refusal, self.0.runtime.now())
+    }
+
     pub(super) fn peer(&self, sid: &Sid) -> Option<Arc<Peer>> {
         self.0.peers.get(sid).map(|entry| Arc::clone(entry.value()))
     }
@@ -236,10 +254,11 @@ impl Service {
     /// before it. `None` if the id has been taken meanwhile.
     pub(super) fn open(&self, opening: Opening, parts: &Parts, first: &[u8]) -> Option<Arc<Peer>> {
         let inner = &self.0;
-        let Opening { sid, revision, transport, base64 } = opening;
+        let Opening { sid, revision, transport, base64, pass } = opening;
         let (config, runtime) = (Arc::clone(&inner.config), Arc::clone(&inner.runtime));
         let peer = Peer::with_revision(revision, sid, transport, config, runtime, &inner.peers);
         peer.set_base64(base64);
+        peer.keep_pass(pass);
         if !first.is_empty() {
             peer.outbox().push_control(first);
         }

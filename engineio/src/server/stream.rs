@@ -15,7 +15,7 @@ use tokio::{
 };
 
 use super::{http_stream::HttpStream, joining::joined};
-use crate::hub::{Link, Outbox};
+use crate::hub::{Link, Outbox, Pass};
 
 /// The reading side.
 pub(super) enum Reader {
@@ -39,14 +39,16 @@ pub(super) struct Taken {
     pub(super) unread: Box<[u8]>,
     /// An answer that hyper was kept from writing: it goes out first.
     pub(super) held: Vec<u8>,
+    /// Counts the connection until this is dropped, if connections are counted.
+    pub(super) pass: Option<Box<Pass>>,
 }
 
 /// Takes the stream back from hyper.
 pub(super) fn take_back(upgraded: Upgraded) -> Taken {
     let upgraded = match upgraded.downcast::<TokioIo<HttpStream>>() {
         Ok(parts) => {
-            let (stream, held) = parts.io.into_inner().into_parts();
-            return Taken::tcp(stream, &parts.read_buf, held);
+            let (stream, held, pass) = parts.io.into_inner().into_parts();
+            return Taken { pass, ..Taken::tcp(stream, &parts.read_buf, held) };
         }
         Err(upgraded) => upgraded,
     };
@@ -55,7 +57,7 @@ pub(super) fn take_back(upgraded: Upgraded) -> Taken {
         Err(upgraded) => {
             let (reader, writer) = tokio::io::split(TokioIo::new(upgraded));
             let (reader, writer) = (Reader::Other(reader), Writer::Other(writer));
-            Taken { reader, writer, unread: Box::default(), held: Vec::new() }
+            Taken { reader, writer, unread: Box::default(), held: Vec::new(), pass: None }
         }
     }
 }
@@ -65,7 +67,7 @@ impl Taken {
         let stream = Arc::new(stream);
         let (reader, writer) = (Reader::Tcp(Arc::clone(&stream)), Writer::Tcp(stream));
         // Even empty, hyper's buffer would pin several kilobytes: it is copied and dropped.
-        Self { reader, writer, unread: unread.into(), held }
+        Self { reader, writer, unread: unread.into(), held, pass: None }
     }
 }
 

@@ -1,13 +1,14 @@
 //! Checking requests before they reach a session.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{Method, header::ORIGIN, request::Parts};
 
 use super::{cors::Cors, service::Service};
 use crate::{
+    config::ConnectionLimits,
     engine::{BadRequest, Query, RequestError, Revision, Transport, handshake},
-    hub::Peer,
+    hub::{Pass, Peer, Refusal, RemoteAddr},
     sid::Sid,
 };
 
@@ -18,12 +19,13 @@ pub(super) enum Wanted {
 }
 
 /// How a new session begins.
-#[derive(Clone, Copy)]
 pub(super) struct Opening {
     pub(super) sid: Sid,
     pub(super) revision: Revision,
     pub(super) transport: Transport,
     pub(super) base64: bool,
+    /// Counts the session from now to its end.
+    pub(super) pass: Option<Box<Pass>>,
 }
 
 impl Service {
@@ -36,15 +38,49 @@ impl Service {
             return Err(RequestError::BadRequest(BadRequest::InvalidOrigin));
         }
         if let Some(sid) = &query.sid {
-            return self.verify_session(sid, &query, transport, is_upgrade).map(Wanted::Session);
+            let peer = self.verify_session(sid, &query, transport, is_upgrade)?;
+            if is_upgrade {
+                // The rules of browsers, which keep foreign pages from polling, do not concern a WebSocket.
+                self.verify_origin(parts)?;
+            }
+            return Ok(Wanted::Session(peer));
         }
         self.verify_handshake(parts, transport, is_upgrade)?;
+        let pass = self.let_in(parts)?;
         if let Some(allow) = &self.options().allow_request {
             allow.ask(parts).await.map_err(RequestError::Forbidden)?;
         }
         let (revision, base64) = (query.revision(self.config())?, query.wants_base64());
         let sid = self.fresh_sid(parts).await?;
-        Ok(Wanted::NewSession(Opening { sid, revision, transport, base64 }))
+        Ok(Wanted::NewSession(Opening { sid, revision, transport, base64, pass }))
+    }
+
+    /// Counts a session that is about to begin: before the program is asked, which may take its time.
+    fn let_in(&self, parts: &Parts) -> Result<Option<Box<Pass>>, RequestError> {
+        let limits = &self.config().sessions;
+        if limits.max_per_address.is_none() {
+            return self.enter(limits, None);
+        }
+        let address = match &self.options().client_address {
+            Some(tell) => tell(parts),
+            None => parts.extensions.get::<RemoteAddr>().map(|remote| remote.0.ip()),
+        };
+        self.enter(limits, address)
+    }
+
+    fn enter(
+        &self,
+        limits: &ConnectionLimits,
+        address: Option<IpAddr>,
+    ) -> Result<Option<Box<Pass>>, RequestError> {
+        self.peers().gate().enter(limits, address, self.runtime().now()).map_err(|full| {
+            let refusal = Refusal::of_session(full);
+            if self.count(refusal) {
+                let (address, refusal) = (address.map(tracing::field::display), refusal.name());
+                tracing::warn!(address, refusal, "a session was refused");
+            }
+            RequestError::Unavailable { retry_after: full.retry_after() }
+        })
     }
 
     fn verify_session(
@@ -76,6 +112,10 @@ impl Service {
         if is_upgrade != (transport == Transport::Websocket) {
             return Err(RequestError::BadRequest(BadRequest::TransportHandshakeError));
         }
+        self.verify_origin(parts)
+    }
+
+    fn verify_origin(&self, parts: &Parts) -> Result<(), RequestError> {
         let admits = |cors: &Cors| cors.admits(&parts.headers);
         let cors = self.options().cors.as_ref();
         if !cors.map_or_else(|| Cors::admits_by_default(&parts.headers), admits) {

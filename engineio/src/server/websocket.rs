@@ -31,7 +31,7 @@ use super::{
 use crate::{
     config::Config,
     engine::{Action, CloseReason, Input, Packet, PacketError},
-    hub::{Encoded, Link, Outbox, Peer, Turn, Waiting},
+    hub::{Encoded, Link, Outbox, Pass, Peer, Refusal, Turn, Waiting},
 };
 
 /// Messages taken in before the connection's task lets others run.
@@ -92,6 +92,8 @@ pub(super) struct Connection {
     unread: Box<[u8]>,
     /// Whether the client has closed its side, or both.
     is_over: bool,
+    /// Counts the connection to its end, if connections are counted.
+    _pass: Option<Box<Pass>>,
 }
 
 impl Connection {
@@ -101,8 +103,9 @@ impl Connection {
         config: &Arc<Config>,
         deflate: Option<PerMessageDeflate>,
     ) -> (Box<Self>, Vec<u8>) {
-        let Taken { reader, writer, unread, held } = take_back(upgraded);
-        let connection = Self { codec: Codec::new(config, deflate), reader, writer, unread, is_over: false };
+        let Taken { reader, writer, unread, held, pass } = take_back(upgraded);
+        let codec = Codec::new(config, deflate);
+        let connection = Self { codec, reader, writer, unread, is_over: false, _pass: pass };
         (Box::new(connection), held)
     }
 
@@ -299,7 +302,9 @@ fn feed(peer: &Arc<Peer>, packet: Result<Packet<'_>, PacketError>) {
             peer.feed(Input::Packet(packet));
         }
         Err(error) => {
-            tracing::debug!(%error, "closing a WebSocket session");
+            if peer.count(Refusal::Protocol) {
+                tracing::debug!(%error, "closing a WebSocket session");
+            }
             peer.describe(|| format!("undecodable packet: {error}"));
             peer.lost(CloseReason::ParseError);
         }
@@ -327,19 +332,23 @@ impl Drop for UpgradeLostOnDrop<'_> {
 
 /// Ends a session whose connection broke, with the close code RFC 6455 (section 7.4.1) has for the reason.
 fn fail(peer: &Arc<Peer>, error: &Error) {
-    let (code, reason) = match error {
-        Error::Capacity(_) => (CloseCode::Size, CloseReason::TransportError),
-        Error::Utf8(_) => (CloseCode::Invalid, CloseReason::TransportError),
-        Error::Protocol(_) => (CloseCode::Protocol, CloseReason::TransportError),
-        Error::ConnectionClosed | Error::AlreadyClosed => (CloseCode::Normal, CloseReason::TransportClose),
+    let (code, reason, refusal) = match error {
+        Error::Capacity(_) => (CloseCode::Size, CloseReason::TransportError, Some(Refusal::Payload)),
+        Error::Utf8(_) => (CloseCode::Invalid, CloseReason::TransportError, Some(Refusal::Protocol)),
+        Error::Protocol(_) => (CloseCode::Protocol, CloseReason::TransportError, Some(Refusal::Protocol)),
+        Error::ConnectionClosed | Error::AlreadyClosed => {
+            (CloseCode::Normal, CloseReason::TransportClose, None)
+        }
         Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
-            (CloseCode::Policy, CloseReason::TransportError)
+            (CloseCode::Policy, CloseReason::TransportError, Some(Refusal::Fragments))
         }
         Error::Io(_) | Error::Tls(_) | Error::Url(_) | Error::WriteBufferFull(_) | Error::AttackAttempt => {
-            (CloseCode::Error, CloseReason::TransportError)
+            (CloseCode::Error, CloseReason::TransportError, None)
         }
     };
-    tracing::debug!(%error, "a WebSocket ended");
+    if refusal.is_none_or(|refusal| peer.count(refusal)) {
+        tracing::debug!(%error, "a WebSocket ended");
+    }
     let is_too_long = matches!(error, Error::Capacity(_));
     let limit = peer.config().max_payload;
     peer.describe(|| {

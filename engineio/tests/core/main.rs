@@ -23,6 +23,7 @@ mod old_clients;
 mod overflow;
 mod reasons;
 mod recovery;
+mod refusals;
 mod rooms;
 mod rooms_watched;
 mod schema;

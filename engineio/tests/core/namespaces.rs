@@ -1,6 +1,6 @@
 //! Namespaces that are made when clients ask for them, and those that are given up.
 
-use engineio::{Config, ConnectError, ParentNamespace, Server, Socket, hub::DisconnectReason};
+use engineio::{Config, ConnectError, ParentNamespace, Refusal, Server, Socket, hub::DisconnectReason};
 use serde::Deserialize;
 
 use crate::support::{Client, Gate, Log, World};
@@ -247,6 +247,7 @@ fn the_namespaces_that_clients_have_made_are_bounded() {
     let third = world.client();
     assert_eq!(ask(&third, "/room-3"), r#"44/room-3,{"message":"too many namespaces"}"#);
     assert!(!third.is_closed());
+    assert_eq!(world.io.refusals().count(Refusal::DynamicNamespaces), 1);
     enters(&world, "/room-by-hand");
     enters(&world, "/room-1").vanish();
     assert!(ask(&third, "/room-3").starts_with("44"), "a namespace that is in use is not given up");

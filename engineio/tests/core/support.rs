@@ -12,7 +12,7 @@ use std::{
 };
 
 use engineio::{
-    Config, Server, Sid,
+    Config, Refusal, Server, Sid,
     adapter::MemoryAdapter,
     engine::{CloseReason, Input, Packet, Revision, Transport},
     hub::{AdapterFactory, BoxFuture, Flush, Peer, Peers, Runtime, Timed},
@@ -145,6 +145,11 @@ impl World {
             }
         }
         *self.runtime.elapsed.lock().unwrap() = until - self.runtime.start;
+    }
+
+    /// How often something was refused.
+    pub fn refused(&self, refusal: Refusal) -> u64 {
+        self.peers.refusals().count(refusal)
     }
 
     /// How many connections the server knows.

@@ -7,6 +7,7 @@
 #[cfg(feature = "tower")]
 mod axum;
 mod client;
+mod crowd;
 mod http;
 mod polling;
 mod stopping;

@@ -3,7 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicUsize, Ordering},
     },
     task::{Context, Waker},
@@ -20,7 +20,10 @@ use super::{
 };
 use crate::{
     config::Config,
-    hub::{adapter::Adapter, guard::guarded, middleware::ConnectError, runtime::Runtime, state::Values},
+    hub::{
+        adapter::Adapter, guard::guarded, middleware::ConnectError, peer::Peers, refusals::Refusal,
+        runtime::Runtime, state::Values,
+    },
 };
 
 /// Makes the adapter of a new namespace, whose name is given. It must not ask the server for namespaces.
@@ -46,6 +49,8 @@ pub(crate) struct Namespaces {
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
     adapter: AdapterFactory,
+    /// Where refusals are counted. The sessions hold the namespaces, so that the other way round would keep both for ever.
+    peers: Weak<Peers>,
     /// What the server keeps for its listeners.
     values: Arc<Values>,
     all: DashMap<Box<str>, Namespace>,
@@ -58,11 +63,17 @@ pub(crate) struct Namespaces {
 }
 
 impl Namespaces {
-    pub(crate) fn new(config: Arc<Config>, runtime: Arc<dyn Runtime>, adapter: AdapterFactory) -> Self {
+    pub(crate) fn new(
+        config: Arc<Config>,
+        runtime: Arc<dyn Runtime>,
+        adapter: AdapterFactory,
+        peers: Weak<Peers>,
+    ) -> Self {
         Self {
             config,
             runtime,
             adapter,
+            peers,
             values: Arc::default(),
             all: DashMap::new(),
             parents: RwLock::default(),
@@ -183,7 +194,11 @@ impl Namespaces {
             return Ok(entry);
         }
         if !self.reserve() {
-            tracing::warn!(name, "a namespace was not made: there are too many");
+            let count =
+                |peers: Arc<Peers>| peers.refusals().note(Refusal::DynamicNamespaces, self.runtime.now());
+            if self.peers.upgrade().is_some_and(count) {
+                tracing::warn!(name, "a namespace was not made: there are too many");
+            }
             return Err(ConnectError::new("too many namespaces"));
         }
         let mut is_new = false;

@@ -11,6 +11,7 @@ use crate::{
     hub::{
         encoded::Encoded,
         outbox::Admission,
+        refusals::Refusal,
         runtime::Timed,
         turn::{self, Turn},
         wakers::Waiting,
@@ -42,6 +43,7 @@ impl Peer {
     }
 
     fn handle<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
+        let is_due = matches!(input, Input::Tick);
         let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
         let action = {
             let mut session = self.session.lock();
@@ -58,7 +60,12 @@ impl Peer {
                 self.released.store(true, Ordering::Release);
                 self.wake();
             }
-            Action::DropUpgrade => self.wakers.wake(Waiting::Upgrade),
+            Action::DropUpgrade => {
+                if is_due {
+                    self.count(Refusal::UpgradeTimeout);
+                }
+                self.wakers.wake(Waiting::Upgrade);
+            }
             Action::AwaitLastPoll => {
                 self.tell(CloseReason::ForcedClose);
                 self.wakers.wake(Waiting::Upgrade);

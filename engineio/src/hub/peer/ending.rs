@@ -3,7 +3,10 @@
 use std::sync::{Arc, atomic::Ordering};
 
 use super::Peer;
-use crate::engine::{CloseReason, Input};
+use crate::{
+    engine::{CloseReason, Input},
+    hub::refusals::Refusal,
+};
 
 /// The longest description of a session's end, in bytes.
 pub const MAX_DESCRIPTION: usize = 256;
@@ -12,7 +15,9 @@ impl Peer {
     /// Closes a connection that reads too slowly.
     pub(super) fn give_up(self: &Arc<Self>) {
         let bytes = self.queued_bytes();
-        tracing::warn!(bytes, "closing a connection that reads too slowly");
+        if self.count(Refusal::SlowReader) {
+            tracing::warn!(bytes, "closing a connection that reads too slowly");
+        }
         self.describe(|| format!("the client reads too slowly: {bytes} bytes wait for it"));
         self.outbox.close();
         let this = Arc::clone(self);
@@ -39,11 +44,15 @@ impl Peer {
     /// The session has ended: the application is told, the client as far as possible.
     pub(super) fn end(self: &Arc<Self>, reason: CloseReason) {
         if reason == CloseReason::PingTimeout {
+            self.count(Refusal::PingTimeout);
             self.describe(|| format!("no pong came within {:?}", self.config.ping_timeout));
         }
         let _ = self.end.set(reason);
         if let Some(peers) = self.peers.upgrade() {
             peers.remove(&self.sid);
+        }
+        if let Some(pass) = self.pass.get() {
+            pass.give_back();
         }
         self.tell(reason);
         self.outbox.close();

@@ -1,7 +1,7 @@
 //! The rooms a socket is in.
 
 use super::{Phase, Socket, State};
-use crate::hub::{adapter::Room, broadcast::Rooms, namespace::RoomObservers};
+use crate::hub::{adapter::Room, broadcast::Rooms, namespace::RoomObservers, refusals::Refusal};
 
 /// Why a socket cannot join a room.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -29,6 +29,7 @@ impl Socket {
     fn join_room(&self, room: Room) -> Result<(), JoinError> {
         let config = self.0.peer.config();
         if room.len() > config.max_room_bytes {
+            self.0.peer.count(Refusal::Rooms);
             return Err(JoinError::NameTooLong(config.max_room_bytes));
         }
         let book = self.0.namespace.history().map(|history| history.open());
@@ -53,6 +54,7 @@ impl Socket {
             return Ok(());
         }
         if state.rooms.len() >= config.max_rooms {
+            self.0.peer.count(Refusal::Rooms);
             return Err(JoinError::TooManyRooms(config.max_rooms));
         }
         state.rooms.push(Room::clone(&room));

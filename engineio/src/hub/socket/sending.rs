@@ -18,6 +18,7 @@ use crate::{
         outbox::Sent,
         outgoing,
         payload::Payload,
+        refusals::Refusal,
         runtime::Timed,
         turn::Turn,
     },
@@ -158,6 +159,7 @@ impl Socket {
         }
         let table = table.get_or_insert_default();
         if table.acks.len() >= self.0.peer.config().max_pending_acks {
+            self.0.peer.count(Refusal::PendingAcks);
             return Err(AckError::Full);
         }
         table.acks.insert(id, deadline, sink);
