@@ -14,15 +14,13 @@ use std::{
 };
 
 use engineio::{
-    AckReply, Config, Payload, Room, ServerSideEvent, Sid, Socket,
+    AckReply, Payload, Room, ServerSideEvent, Sid, Socket,
     adapter::MemoryAdapter,
     hub::{
-        Adapter, Answered, Answers, BoxFuture, Encoded, Event, JoinError, Namespace, Question, SocketDetails,
-        Target, Timed, Unanswered, WeakNamespace,
+        Adapter, AdapterFactory, Answered, Answers, BoxFuture, Encoded, Event, JoinError, Namespace,
+        Question, SocketDetails, Target, Timed, Unanswered, WeakNamespace,
     },
 };
-
-use crate::support::World;
 
 /// An event as it travels: JSON and attachments.
 type Wire = (String, Vec<bytes::Bytes>);
@@ -65,20 +63,12 @@ struct Node {
 pub struct Bus(Arc<Mutex<Vec<Node>>>);
 
 impl Bus {
-    /// A server that is joined to the others in its namespace `/`.
-    pub fn server(&self) -> World {
-        self.server_with("/")
-    }
-
-    /// A server that is joined to the others in one of its namespaces.
-    pub fn server_with(&self, joined: &'static str) -> World {
+    /// Makes the adapters of a server that is joined to the others in one of its namespaces.
+    pub fn factory(&self, joined: &'static str) -> AdapterFactory {
         let bus = self.clone();
-        World::with_adapter(
-            Config::default(),
-            Arc::new(move |name: &str| -> Arc<dyn Adapter> {
-                if name == joined { bus.join() } else { Arc::new(MemoryAdapter::default()) }
-            }),
-        )
+        Arc::new(move |name: &str| -> Arc<dyn Adapter> {
+            if name == joined { bus.join() } else { Arc::new(MemoryAdapter::default()) }
+        })
     }
 
     fn join(&self) -> Arc<BusAdapter> {
@@ -121,16 +111,51 @@ impl Bus {
         (0..self.0.lock().unwrap().len()).filter(|&node| node != own).collect()
     }
 
+    /// Takes the next message for one server.
+    pub fn next_for(&self, node: usize) -> Option<Parcel> {
+        let mut nodes = self.0.lock().unwrap();
+        let node = &mut nodes[node];
+        let adapter = node.adapter.upgrade()?;
+        let (from, message) = node.inbox.pop_front()?;
+        Some(Parcel { adapter, from, message })
+    }
+
     /// Delivers what was sent, and what is sent because of it.
     pub fn deliver(&self) {
-        let next = || {
-            let mut nodes = self.0.lock().unwrap();
-            let node = nodes.iter_mut().find(|node| !node.inbox.is_empty())?;
-            Some((node.adapter.upgrade()?, node.inbox.pop_front()?))
-        };
-        while let Some((adapter, (from, message))) = next() {
-            adapter.receive(from, message);
+        let nodes = self.0.lock().unwrap().len();
+        while let Some(parcel) = (0..nodes).find_map(|node| self.next_for(node)) {
+            parcel.deliver();
         }
+    }
+}
+
+/// A message that has reached its server and is not taken in yet.
+pub struct Parcel {
+    adapter: Arc<BusAdapter>,
+    from: usize,
+    message: Message,
+}
+
+impl Parcel {
+    /// The event and whom it is for, if it is one for clients.
+    pub fn event(&self) -> Option<(&Target, &str)> {
+        if let Message::Broadcast(target, wire, _) | Message::Ask(_, target, wire, ..) = &self.message {
+            return Some((target, &wire.0));
+        }
+        None
+    }
+
+    /// Whom it makes join or leave rooms; true is for joining.
+    pub fn moves(&self) -> Option<(&Target, &[Room], bool)> {
+        if let Message::Join(target, rooms) | Message::Leave(target, rooms) = &self.message {
+            return Some((target, rooms, matches!(self.message, Message::Join(..))));
+        }
+        None
+    }
+
+    /// Lets the server take it in.
+    pub fn deliver(self) {
+        self.adapter.receive(self.from, self.message);
     }
 }
 

@@ -1,5 +1,6 @@
 //! Several servers that an adapter joins to one.
 
+#[allow(dead_code, reason = "the simulation uses more of it")]
 mod bus;
 
 use std::{
@@ -8,10 +9,22 @@ use std::{
     time::Duration,
 };
 
-use engineio::{AckError, Binary, EventName, RemoteSocket, Sent, ServerSideEvent, Socket};
+use engineio::{AckError, Binary, Config, EventName, RemoteSocket, Sent, ServerSideEvent, Socket};
 
 use crate::support::{Client, Log, World};
 use bus::{Bus, now};
+
+impl Bus {
+    /// A server that is joined to the others in its namespace `/`.
+    fn server(&self) -> World {
+        self.server_with("/")
+    }
+
+    /// A server that is joined to the others in one of its namespaces.
+    fn server_with(&self, joined: &'static str) -> World {
+        World::with_adapter(Config::default(), self.factory(joined))
+    }
+}
 
 /// Two servers with a client each, which is alone in the room `own` and with the other in `all`.
 struct Pair {
