@@ -44,7 +44,8 @@ pub struct Config {
     pub ping_interval: Duration,
     /// The time a pong may take before the session ends with "ping timeout". Default 20 s.
     pub ping_timeout: Duration,
-    /// The time an upgrade may take before its WebSocket is closed; polling goes on. Default 10 s.
+    /// The time an upgrade may take before its stream is closed; polling goes on. A WebTransport client has as long from
+    /// its first packet of UDP to its first packet of Engine.IO. Default 10 s.
     pub upgrade_timeout: Duration,
     /// The time from the open packet to the first CONNECT before the connection is closed. Default 45 s.
     pub connect_timeout: Duration,
@@ -54,14 +55,16 @@ pub struct Config {
     pub attachment_timeout: Duration,
     /// The time within which each kilobyte of a request body must arrive. Default 10 s.
     pub body_timeout: Duration,
-    /// The largest POST body and WebSocket message in bytes, told to the client as `maxPayload`.
+    /// The largest POST body, WebSocket message and WebTransport packet in bytes, told to the client as `maxPayload`.
     /// The attachments of one packet together obey it as well. Default 1,000,000.
     pub max_payload: usize,
     /// Whether HTTP long-polling is offered. Default true.
     pub polling: bool,
     /// Whether WebSocket is offered. Default true.
     pub websocket: bool,
-    /// Whether a polling session may move to WebSocket. Default true.
+    /// Whether WebTransport is offered, once there is an endpoint for it. Default false, as in the reference.
+    pub webtransport: bool,
+    /// Whether a polling session may move to WebSocket or WebTransport. Default true.
     pub allow_upgrades: bool,
     /// Whether clients of Engine.IO protocol 3 are served, which Socket.IO 2 speaks. The socket ids of such clients are
     /// made of their sessions' secret ids, so they should not be told to others. Default false.
@@ -134,6 +137,7 @@ impl Default for Config {
             max_payload: 1_000_000,
             polling: true,
             websocket: true,
+            webtransport: false,
             allow_upgrades: true,
             allow_eio3: false,
             max_attachments: 10,
@@ -198,7 +202,7 @@ impl Config {
         let away =
             self.connection_state_recovery.as_ref().map(|recovery| recovery.max_disconnection_duration);
         let rules = [
-            (self.polling || self.websocket, "websocket", "on when polling is off"),
+            (self.polling || self.websocket || self.webtransport, "websocket", "on when polling is off"),
             (!self.ping_interval.is_zero(), "ping_interval", "longer than zero"),
             (!self.ping_timeout.is_zero(), "ping_timeout", "longer than zero"),
             (!self.connect_timeout.is_zero(), "connect_timeout", "longer than zero"),

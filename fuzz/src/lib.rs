@@ -17,6 +17,7 @@ mod rooms;
 mod script;
 mod service;
 mod socketio;
+mod stream;
 
 pub use attachments::attachments;
 pub use conversation::conversation;
@@ -27,3 +28,4 @@ pub use replay::{TARGETS, Target, replay};
 pub use rooms::rooms;
 pub use service::{cookie, json_body, percent, route, set_cookie, token};
 pub use socketio::{client, msgpack, socketio_packet};
+pub use stream::engine_stream;

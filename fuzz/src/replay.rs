@@ -6,10 +6,11 @@ use std::{fs, path::Path};
 pub type Target = fn(&[u8]);
 
 /// All targets by their names.
-pub const TARGETS: [(&str, Target); 21] = [
+pub const TARGETS: [(&str, Target); 22] = [
     ("engine_packet", crate::engine_packet),
     ("engine_payload", crate::engine_payload),
     ("engine_v3_payload", crate::engine_v3_payload),
+    ("engine_stream", crate::engine_stream),
     ("query", crate::query),
     ("session", crate::session),
     ("socketio_packet", crate::socketio_packet),

@@ -14,6 +14,7 @@ mod recovery;
 mod rooms;
 mod schema;
 mod sending;
+mod webtransport;
 
 use std::error::Error;
 
@@ -42,6 +43,7 @@ const FEATURES: &[Feature] = &[
     ("rooms", rooms::server),
     ("schema", schema::server),
     ("sending", sending::server),
+    ("webtransport", webtransport::server),
 ];
 
 #[tokio::main]

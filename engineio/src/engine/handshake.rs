@@ -12,6 +12,8 @@ pub enum Transport {
     Polling,
     /// WebSocket.
     Websocket,
+    /// WebTransport: one bidirectional stream of HTTP/3.
+    Webtransport,
 }
 
 impl Transport {
@@ -21,6 +23,17 @@ impl Transport {
         match self {
             Transport::Polling => "polling",
             Transport::Websocket => "websocket",
+            Transport::Webtransport => "webtransport",
+        }
+    }
+
+    /// Whether packets travel in both directions at once over one connection that lasts, so that its loss is the
+    /// session's end.
+    #[must_use]
+    pub fn is_stream(self) -> bool {
+        match self {
+            Transport::Polling => false,
+            Transport::Websocket | Transport::Webtransport => true,
         }
     }
 }
@@ -32,7 +45,8 @@ pub enum BadRequest {
     InvalidOrigin,
     /// The transport is not the one the session is using.
     TransportMismatch,
-    /// A WebSocket was asked for without an upgrade, or with an upgrade that is not one.
+    /// A WebSocket was asked for without an upgrade, or with an upgrade that is not one; or a WebTransport client began
+    /// with something else than an open packet.
     TransportHandshakeError,
     /// No id could be made for the session, for this reason.
     IdGenerationError(String),
@@ -150,7 +164,7 @@ impl<'a> Query<'a> {
         parsed
     }
 
-    /// The transport that was asked for.
+    /// The transport that a request of HTTP/1.1 or HTTP/2 asks for; WebTransport is none that it could have.
     ///
     /// # Errors
     /// It is missing, unknown, or switched off by `config`.
@@ -224,16 +238,42 @@ fn escape(bytes: &[u8], at: usize) -> Option<u8> {
 }
 
 /// The open packet's text, type digit included, with exactly the keys of the specification.
+///
+/// WebTransport is offered while `has_webtransport` says that there is an endpoint for it.
 #[must_use]
-pub fn open_packet(sid: &Sid, transport: Transport, config: &Config) -> String {
-    let upgradable = transport == Transport::Polling && config.allow_upgrades && config.websocket;
-    let upgrades = if upgradable { r#"["websocket"]"# } else { "[]" };
+pub fn open_packet(sid: &Sid, transport: Transport, config: &Config, has_webtransport: bool) -> String {
+    let upgradable = config.allow_upgrades && !transport.is_stream();
+    let upgrades = match (upgradable && config.websocket, upgradable && has_webtransport) {
+        (false, false) => "[]",
+        (true, false) => r#"["websocket"]"#,
+        (false, true) => r#"["webtransport"]"#,
+        (true, true) => r#"["websocket","webtransport"]"#,
+    };
     format!(
         r#"0{{"sid":"{sid}","upgrades":{upgrades},"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
         config.ping_interval.as_millis(),
         config.ping_timeout.as_millis(),
         config.max_payload,
     )
+}
+
+/// Reads the data of the open packet with which a WebTransport client begins: nothing asks for a new session,
+/// `{"sid":"…"}` for the upgrade of this one.
+///
+/// # Errors
+/// The data is something else, or no session has such an id.
+pub fn session_to_upgrade(data: &str) -> Result<Option<Sid>, RequestError> {
+    #[derive(serde::Deserialize)]
+    struct Data<'a> {
+        #[serde(borrow)]
+        sid: Cow<'a, str>,
+    }
+    if data.is_empty() {
+        return Ok(None);
+    }
+    let Data { sid } = serde_json::from_str(data)
+        .map_err(|_| RequestError::BadRequest(BadRequest::TransportHandshakeError))?;
+    Sid::parse(&sid).map(Some).ok_or(RequestError::UnknownSid)
 }
 
 /// Tells whether a header value has only the characters HTTP allows there: tab, printable ASCII, and bytes
@@ -310,7 +350,7 @@ mod tests {
     #[test]
     fn the_open_packet_has_exactly_the_keys_of_the_specification() {
         let sid = Sid::from_bytes([0; 15]);
-        let text = open_packet(&sid, Transport::Polling, &Config::default());
+        let text = open_packet(&sid, Transport::Polling, &Config::default(), false);
         assert_eq!(
             text,
             r#"0{"sid":"AAAAAAAAAAAAAAAAAAAA","upgrades":["websocket"],"pingInterval":25000,"pingTimeout":20000,"maxPayload":1000000}"#
@@ -322,12 +362,44 @@ mod tests {
         let sid = Sid::from_bytes([0; 15]);
         let on = Config::default();
         let cases = [
-            (Transport::Websocket, on.clone()),
-            (Transport::Polling, Config { allow_upgrades: false, ..on.clone() }),
-            (Transport::Polling, Config { websocket: false, ..on }),
+            (Transport::Websocket, on.clone(), true),
+            (Transport::Webtransport, on.clone(), true),
+            (Transport::Polling, Config { allow_upgrades: false, ..on.clone() }, true),
+            (Transport::Polling, Config { websocket: false, ..on }, false),
         ];
-        for (transport, config) in cases {
-            assert!(open_packet(&sid, transport, &config).contains(r#""upgrades":[]"#));
+        for (transport, config, has_webtransport) in cases {
+            let packet = open_packet(&sid, transport, &config, has_webtransport);
+            assert!(packet.contains(r#""upgrades":[]"#), "{packet}");
+        }
+    }
+
+    #[test]
+    fn webtransport_is_offered_while_there_is_an_endpoint() {
+        let sid = Sid::from_bytes([0; 15]);
+        for (websocket, upgrades) in
+            [(true, r#"["websocket","webtransport"]"#), (false, r#"["webtransport"]"#)]
+        {
+            let config = Config { websocket, ..Config::default() };
+            let packet = open_packet(&sid, Transport::Polling, &config, true);
+            assert!(packet.contains(&format!(r#""upgrades":{upgrades}"#)), "{packet}");
+        }
+    }
+
+    #[test]
+    fn the_open_packet_of_a_client_may_name_a_session() {
+        let sid = Sid::from_bytes([0; 15]);
+        let bad = Err(RequestError::BadRequest(BadRequest::TransportHandshakeError));
+        for (data, wanted) in [
+            ("", Ok(None)),
+            (r#"{"sid":"AAAAAAAAAAAAAAAAAAAA"}"#, Ok(Some(sid))),
+            (r#"{"sid":"\u0041AAAAAAAAAAAAAAAAAAA","x":[]}"#, Ok(Some(sid))),
+            (r#"{"sid":"short"}"#, Err(RequestError::UnknownSid)),
+            (r#"{"sid":7}"#, bad.clone()),
+            ("{}", bad.clone()),
+            ("null", bad.clone()),
+            ("{", bad),
+        ] {
+            assert_eq!(session_to_upgrade(data), wanted, "{data}");
         }
     }
 

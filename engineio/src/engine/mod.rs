@@ -8,6 +8,7 @@ mod packet;
 pub mod payload;
 mod revision;
 mod session;
+pub mod stream;
 pub mod v3;
 
 pub use handshake::{BadRequest, Query, RequestError, Transport};

@@ -4,15 +4,16 @@
 //!              GET without sid                       UpgradeOpened
 //!   (handshake) ──────────────> OPEN, polling ──────────────────────> probing
 //!        │                       │    ^   ^                              │ ProbePacket "2probe"
-//!        │ WebSocket             │    │   └── UpgradeLost, time-out ─────┤
+//!        │ a stream              │    │   └── UpgradeLost, time-out ─────┤
 //!        v                       │    │                                  v
-//!   OPEN, WebSocket <────────────┼────┼────── ProbePacket "5" ──────── probed
+//!   OPEN, stream <───────────────┼────┼────── ProbePacket "5" ──────── probed
 //!        │                       │    │
 //!        │ Close                 │ Close, no poll waiting
 //!        v                       v
 //!     CLOSED <── next poll ── CLOSING <── (a close during an upgrade waits for the upgrade's end)
 //! ```
 //!
+//! A stream is a WebSocket or WebTransport: both carry packets in both directions at once, and end a session alike.
 //! Time and every event come in as arguments; what is to be done comes out as an [`Action`]. A client's fault is
 //! a [`CloseReason`], never an error and never a panic.
 
@@ -81,11 +82,11 @@ pub enum Input<'a> {
     PostOpened,
     /// The POST was read to its end.
     PostEnded,
-    /// A WebSocket with this session's id arrived.
-    UpgradeOpened,
-    /// A packet came over the WebSocket that is not yet the session's transport.
+    /// A stream of this kind with this session's id arrived.
+    UpgradeOpened(Transport),
+    /// A packet came over the stream that is not yet the session's transport.
     ProbePacket(Packet<'a>),
-    /// The WebSocket that is not yet the session's transport is gone.
+    /// The stream that is not yet the session's transport is gone.
     UpgradeLost,
     /// The session's transport is gone.
     TransportLost(CloseReason),
@@ -113,16 +114,16 @@ pub enum Action<'a> {
     SendPing,
     /// Answer a client's ping, which only clients of protocol 3 send.
     SendPong,
-    /// Answer the request with [`BadRequest`](super::RequestError::BadRequest), or close the WebSocket that
+    /// Answer the request with [`BadRequest`](super::RequestError::BadRequest), or close the stream that
     /// asked; the session is unharmed.
     Refuse,
-    /// Send `3probe` on the upgrading WebSocket and end the waiting GET.
+    /// Send `3probe` on the upgrading stream and end the waiting GET.
     AnswerProbe,
     /// End the waiting GET with a noop, as an upgrade is going on.
     ReleasePoll,
-    /// The upgrading WebSocket is the session's transport from now on.
+    /// The upgrading stream is the session's transport from now on.
     Switch,
-    /// Close the upgrading WebSocket; the session goes on over polling.
+    /// Close the upgrading stream; the session goes on over polling.
     DropUpgrade,
     /// The session has ended for the application; the next poll will fetch the close packet.
     AwaitLastPoll,
@@ -147,8 +148,8 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Upgrade {
     None,
-    Probing { until: Instant },
-    Probed { until: Instant },
+    Probing { to: Transport, until: Instant },
+    Probed { to: Transport, until: Instant },
 }
 
 /// The state of one session.
@@ -205,7 +206,7 @@ impl Session {
         self.phase == Phase::Closed
     }
 
-    /// Whether a WebSocket is on its way to become the transport.
+    /// Whether a stream is on its way to become the transport.
     #[must_use]
     pub fn is_upgrading(&self) -> bool {
         self.upgrade != Upgrade::None
@@ -231,7 +232,7 @@ impl Session {
         match (self.phase, self.upgrade) {
             (Phase::Closed, _) => None,
             (Phase::Closing { until }, _) => Some(until),
-            (_, Upgrade::Probing { until } | Upgrade::Probed { until }) => Some(until.min(heartbeat)),
+            (_, Upgrade::Probing { until, .. } | Upgrade::Probed { until, .. }) => Some(until.min(heartbeat)),
             (_, Upgrade::None) => Some(heartbeat),
         }
     }
@@ -257,7 +258,7 @@ impl Session {
                 self.posting = false;
                 Action::None
             }
-            Input::UpgradeOpened => self.on_upgrade(config, now),
+            Input::UpgradeOpened(to) => self.on_upgrade(to, config, now),
             Input::ProbePacket(packet) => self.on_probe(&packet, config, now),
             Input::UpgradeLost => self.end_upgrade(config, now, Action::None),
             Input::TransportLost(reason) => self.close(reason),
@@ -274,7 +275,7 @@ impl Session {
     /// A closed session refuses newcomers and ignores the rest.
     fn handle_closed<'a>(&self, input: &Input<'_>) -> Action<'a> {
         match input {
-            Input::PollOpened | Input::PostOpened | Input::UpgradeOpened => Action::Refuse,
+            Input::PollOpened | Input::PostOpened | Input::UpgradeOpened(_) => Action::Refuse,
             Input::ProbePacket(_) => Action::DropUpgrade,
             Input::Packet(_)
             | Input::PollAnswered
@@ -310,7 +311,7 @@ impl Session {
     }
 
     fn on_poll<'a>(&mut self) -> Action<'a> {
-        if self.transport == Transport::Websocket {
+        if self.transport.is_stream() {
             return Action::Refuse;
         }
         if self.polling {
@@ -327,7 +328,7 @@ impl Session {
     }
 
     fn on_post<'a>(&mut self) -> Action<'a> {
-        if self.transport == Transport::Websocket {
+        if self.transport.is_stream() {
             return Action::Refuse;
         }
         if self.posting {
@@ -337,23 +338,23 @@ impl Session {
         Action::None
     }
 
-    fn on_upgrade<'a>(&mut self, config: &Config, now: Instant) -> Action<'a> {
-        let free = self.transport == Transport::Polling && self.upgrade == Upgrade::None;
+    fn on_upgrade<'a>(&mut self, to: Transport, config: &Config, now: Instant) -> Action<'a> {
+        let free = to.is_stream() && !self.transport.is_stream() && self.upgrade == Upgrade::None;
         if !free || self.phase != Phase::Open || !config.allow_upgrades {
             return Action::Refuse;
         }
-        self.upgrade = Upgrade::Probing { until: after(now, config.upgrade_timeout) };
+        self.upgrade = Upgrade::Probing { to, until: after(now, config.upgrade_timeout) };
         Action::None
     }
 
     fn on_probe<'a>(&mut self, packet: &Packet<'_>, config: &Config, now: Instant) -> Action<'a> {
         match (self.upgrade, packet) {
-            (Upgrade::Probing { until }, Packet::Ping("probe")) => {
-                self.upgrade = Upgrade::Probed { until };
+            (Upgrade::Probing { to, until }, Packet::Ping("probe")) => {
+                self.upgrade = Upgrade::Probed { to, until };
                 Action::AnswerProbe
             }
-            (Upgrade::Probed { .. }, Packet::Upgrade) => {
-                self.transport = Transport::Websocket;
+            (Upgrade::Probed { to, .. }, Packet::Upgrade) => {
+                self.transport = to;
                 self.upgrade = Upgrade::None;
                 // A pong may have been on its way over the old transport.
                 self.heartbeat.extend(config, now);
@@ -377,15 +378,18 @@ impl Session {
     fn on_close<'a>(&mut self, pending: bool, config: &Config, now: Instant) -> Action<'a> {
         if self.phase != Phase::Open {
             // A second call after the switch completes a close that waited for it.
-            let switched = self.transport == Transport::Websocket;
-            return if switched { self.close(CloseReason::ForcedClose) } else { Action::None };
+            return if self.transport.is_stream() {
+                self.close(CloseReason::ForcedClose)
+            } else {
+                Action::None
+            };
         }
         if self.upgrade != Upgrade::None {
             self.phase = Phase::ClosingAfterUpgrade;
             return Action::AwaitLastPoll;
         }
         let can_tell = self.polling && !pending;
-        if self.transport == Transport::Websocket || can_tell {
+        if self.transport.is_stream() || can_tell {
             return self.close(CloseReason::ForcedClose);
         }
         self.phase = Phase::Closing { until: after(now, config.close_timeout) };
@@ -396,7 +400,7 @@ impl Session {
         if let Phase::Closing { until } = self.phase {
             return if now >= until { self.close(CloseReason::ForcedClose) } else { Action::None };
         }
-        if let Upgrade::Probing { until } | Upgrade::Probed { until } = self.upgrade
+        if let Upgrade::Probing { until, .. } | Upgrade::Probed { until, .. } = self.upgrade
             && now >= until
         {
             return self.end_upgrade(config, now, Action::DropUpgrade);

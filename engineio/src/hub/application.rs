@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use super::peer::Peer;
+use super::{peer::Peer, queue::Form};
 use crate::engine::{CloseReason, Data};
 
 /// The application's half of one session.
@@ -38,8 +38,13 @@ pub trait Application: Send + Sync + 'static {
     fn closing(&self) {}
 }
 
-/// The writing side of a session's WebSocket, for whoever has something to send.
+/// The writing side of a session's stream, for whoever has something to send.
 pub trait Link: Send + Sync {
+    /// The form in which the stream carries packets.
+    fn form(&self) -> Form {
+        Form::Frames
+    }
+
     /// Writes the slices in order, as far as the socket takes them without waiting; answers how many bytes it took,
     /// which is not none.
     ///

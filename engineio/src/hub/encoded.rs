@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Packet, encode_binary, payload::SEPARATOR, v3},
+    engine::{Packet, encode_binary, payload::SEPARATOR, stream, v3},
     socketio::{Message, PacketType},
 };
 
@@ -55,6 +55,7 @@ pub(super) enum Worth {
 #[derive(Clone, Debug, Default)]
 struct Others {
     payload: OnceLock<Bytes>,
+    stream: OnceLock<Box<[u8]>>,
     v3: OnceLock<Encoded>,
     v3_base64: OnceLock<Encoded>,
     gzip: OnceLock<Bytes>,
@@ -291,6 +292,16 @@ impl Encoded {
     fn others(&self) -> &Others {
         self.0.others.get_or_init(Box::default)
     }
+
+    /// The packet as it goes into a WebTransport stream, headers included.
+    #[must_use]
+    pub fn stream(&self) -> &[u8] {
+        if self.has_binary() {
+            return self.others().stream.get_or_init(|| stream_of(self.frames()));
+        }
+        // Both transports write lengths alike: a text frame without its first byte is all there is to it.
+        self.frames().get(1..).unwrap_or_default()
+    }
 }
 
 /// Puts the header of a frame in front of what stands in a [`buffer`](Encoded::buffer); answers where it begins.
@@ -350,6 +361,20 @@ fn v3_frames(frames: &[u8], base64: bool) -> Vec<u8> {
     out
 }
 
+/// The packets with the headers of WebTransport.
+fn stream_of(frames: &[u8]) -> Box<[u8]> {
+    let mut out = Vec::with_capacity(frames.len());
+    for (kind, data) in frames::split(frames) {
+        match (kind, data) {
+            (Kind::Text, text) => stream::encode(false, text, &mut out),
+            // A stream has no packets without bytes, but the text form of an empty binary message has one.
+            (Kind::Binary, []) => stream::encode(false, b"b", &mut out),
+            (Kind::Binary, bytes) => stream::encode(true, bytes, &mut out),
+        }
+    }
+    out.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -368,6 +393,7 @@ mod tests {
             assert_eq!(&encoded.frames()[..header.len()], header);
             assert_eq!(encoded.frames().len(), header.len() + length);
             assert_eq!(&encoded.payload()[..], &text[..]);
+            assert_eq!(encoded.stream(), [&header[1..], &text].concat());
         }
     }
 
@@ -377,6 +403,7 @@ mod tests {
         let encoded = Encoded::with_attachments(write, &[Bytes::from_static(&[1, 2, 3, 4])]);
         assert_eq!(encoded.frames(), b"\x81\x06451-[]\x82\x04\x01\x02\x03\x04");
         assert_eq!(&encoded.payload()[..], b"451-[]\x1ebAQIDBA==");
+        assert_eq!(encoded.stream(), b"\x06451-[]\x84\x01\x02\x03\x04");
         assert_eq!(encoded.packets(), 2);
     }
 
@@ -415,5 +442,16 @@ mod tests {
     #[test]
     fn a_lone_binary_message_is_base64_in_a_payload() {
         assert_eq!(&Encoded::binary(&[1, 2, 3, 4]).payload()[..], b"bAQIDBA==");
+    }
+
+    #[test]
+    fn binary_messages_of_any_length_have_a_stream_form() {
+        assert_eq!(Encoded::binary(&[]).stream(), b"\x01b");
+        for length in [1, 125, 126, 65_536] {
+            let bytes = vec![7; length];
+            let mut wanted = Vec::new();
+            stream::encode(true, &bytes, &mut wanted);
+            assert_eq!(Encoded::binary(&bytes).stream(), wanted);
+        }
     }
 }

@@ -16,7 +16,7 @@ use parking_lot::Mutex;
 use super::{
     application::Link,
     encoded::{CLOSE_FRAME, Encoded},
-    queue::Queue,
+    queue::{Form, Queue},
 };
 use crate::{config::Config, engine::Revision};
 
@@ -50,7 +50,7 @@ pub struct Outbox {
 #[derive(Default)]
 struct State {
     queue: Queue,
-    /// The WebSocket, once there is one.
+    /// The WebSocket or WebTransport stream, once there is one.
     link: Option<Arc<dyn Link>>,
     writable: bool,
     closed: bool,
@@ -138,14 +138,15 @@ impl Outbox {
     /// Takes nothing more; a WebSocket ends with a close frame.
     pub fn close(&self) {
         self.change(|state| {
-            let last = state.link.is_some().then_some(CLOSE_FRAME);
-            state.finish(last);
+            let is_websocket = state.link.is_some() && state.queue.form() == Form::Frames;
+            state.finish(is_websocket.then_some(CLOSE_FRAME));
         });
     }
 
-    /// Lets whoever sends something write to the WebSocket `link`.
+    /// Lets whoever sends something write to the stream `link`.
     pub fn attach(&self, link: Arc<dyn Link>) {
         let mut state = self.state.lock();
+        state.queue.set_form(link.form());
         state.link = Some(link);
         state.writable = true;
     }
@@ -155,12 +156,12 @@ impl Outbox {
         self.state.lock().compress = Some(compressor);
     }
 
-    /// Lets go of the WebSocket, so that a program that holds on to the session does not hold the socket open.
+    /// Lets go of the stream, so that a program that holds on to the session does not hold the connection open.
     pub fn detach(&self) {
         self.state.lock().link = None;
     }
 
-    /// Tells whether a volatile packet has a chance: a poll is waiting, or there is a WebSocket.
+    /// Tells whether a volatile packet has a chance: a poll is waiting, or there is a stream.
     pub fn set_writable(&self, writable: bool) {
         self.state.lock().writable = writable;
     }
@@ -177,10 +178,10 @@ impl Outbox {
         self.queued_bytes.load(Ordering::Acquire)
     }
 
-    /// Writes what waits to the WebSocket, as far as it takes it now.
+    /// Writes what waits to the stream, as far as it takes it now.
     ///
     /// # Errors
-    /// Something is left for the connection's task, or there is no WebSocket.
+    /// Something is left for the connection's task, or there is no stream.
     pub fn flush(&self) -> io::Result<()> {
         self.change(|State { queue, link, .. }| match link {
             Some(link) => queue.write_with(|slices| link.write(slices)),
@@ -344,6 +345,37 @@ mod tests {
         });
         assert_eq!(drained, Ok(()));
         assert_eq!(&out[..5], b"\x01a\x8a\x01b");
+    }
+
+    /// Notes what is written to it.
+    struct Wire(Form, Mutex<Vec<u8>>);
+
+    impl Link for Wire {
+        fn form(&self) -> Form {
+            self.0
+        }
+
+        fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            let mut wire = self.1.lock();
+            slices.iter().for_each(|slice| wire.extend_from_slice(slice));
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+    }
+
+    #[test]
+    fn what_waited_for_a_poll_goes_into_a_stream_in_the_form_of_its_transport() {
+        for (form, wanted) in
+            [(Form::Frames, &b"\x81\x024a\x82\x01\x07\x88\0"[..]), (Form::Stream, b"\x024a\x81\x07")]
+        {
+            let (outbox, config) = outbox(&["4a"]);
+            assert!(outbox.push(Encoded::binary(&[7]), Admission::Bounded, &config).is_ok());
+            let wire = Arc::new(Wire(form, Mutex::default()));
+            outbox.attach(Arc::<Wire>::clone(&wire));
+            outbox.close();
+            outbox.flush().unwrap();
+            assert_eq!(*wire.1.lock(), wanted);
+            assert_eq!(outbox.queued_bytes(), 0);
+        }
     }
 
     #[test]

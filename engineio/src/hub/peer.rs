@@ -291,13 +291,13 @@ impl Peer {
         }
     }
 
-    /// Makes the WebSocket the place where packets go.
+    /// Makes a stream the place where packets go.
     pub fn attach(self: &Arc<Self>, link: Arc<dyn Link>) {
         self.outbox.attach(link);
         self.notify();
     }
 
-    /// Wakes the waiting poll or the WebSocket's task.
+    /// Wakes the waiting poll or the stream's task.
     pub fn wake(&self) {
         self.wakers.wake(Waiting::Owner);
     }
@@ -307,7 +307,7 @@ impl Peer {
         self.wakers.wait(who, waker);
     }
 
-    /// Whether a WebSocket may still become the transport.
+    /// Whether a stream may still become the transport.
     #[must_use]
     pub fn is_upgrading(&self) -> bool {
         self.session.lock().is_upgrading()

@@ -12,9 +12,29 @@ const KEPT_CAPACITY: usize = 16;
 /// The slices handed to one vectored write.
 const MAX_SLICES: usize = 64;
 
+/// In which form packets are written to a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As WebSocket frames. The bytes of a packet that waits for a poll are counted like this as well.
+    #[default]
+    Frames,
+    /// With the headers of WebTransport.
+    Stream,
+}
+
+impl Form {
+    fn of(self, packet: &Encoded) -> &[u8] {
+        match self {
+            Form::Frames => packet.frames(),
+            Form::Stream => packet.stream(),
+        }
+    }
+}
+
 /// Packets and WebSocket control frames.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
+    form: Form,
     /// Beside the others, as a connection that keeps up never has more.
     first: Option<Encoded>,
     behind: VecDeque<Encoded>,
@@ -29,6 +49,19 @@ impl Queue {
         self.first.is_none()
     }
 
+    /// In which form packets are written.
+    pub(super) fn form(&self) -> Form {
+        self.form
+    }
+
+    /// Changes the form, before anything has been written in another one.
+    pub(super) fn set_form(&mut self, form: Form) {
+        if form != self.form {
+            self.form = form;
+            self.bytes = self.first.iter().chain(&self.behind).map(|packet| form.of(packet).len()).sum();
+        }
+    }
+
     /// The bytes that are not written yet.
     pub(super) fn bytes(&self) -> usize {
         self.bytes
@@ -37,7 +70,7 @@ impl Queue {
     /// Whether `another` byte count would exceed a bound.
     pub(super) fn is_full(&self, another: usize, config: &Config) -> bool {
         let Some(first) = &self.first else { return false };
-        let behind = self.bytes - (first.frames().len() - self.written);
+        let behind = self.bytes - (self.form.of(first).len() - self.written);
         behind + another > config.max_queued_bytes || 1 + self.behind.len() >= config.max_queued_packets
     }
 
@@ -81,7 +114,7 @@ impl Queue {
     }
 
     pub(super) fn push(&mut self, frames: Encoded) {
-        self.bytes += frames.frames().len();
+        self.bytes += self.form.of(&frames).len();
         self.controls += usize::from(frames.is_control());
         if self.first.is_none() {
             self.first = Some(frames);
@@ -122,7 +155,7 @@ impl Queue {
         mut write: impl FnMut(&[IoSlice<'_>]) -> Result<usize, E>,
     ) -> Result<(), E> {
         while let Some(first) = &self.first {
-            let first = IoSlice::new(&first.frames()[self.written..]);
+            let first = IoSlice::new(&self.form.of(first)[self.written..]);
             let taken =
                 if self.behind.is_empty() { write(&[first])? } else { self.write_joined(first, &mut write)? };
             self.advance(taken);
@@ -142,7 +175,7 @@ impl Queue {
         let mut slices = [first; MAX_SLICES];
         let mut used = 1;
         for (slot, entry) in slices[1..].iter_mut().zip(&self.behind) {
-            *slot = IoSlice::new(entry.frames());
+            *slot = IoSlice::new(self.form.of(entry));
             used += 1;
         }
         write(&slices[..used])
@@ -150,7 +183,7 @@ impl Queue {
 
     fn advance(&mut self, mut taken: usize) {
         while let Some(first) = &self.first {
-            let rest = first.frames().len() - self.written;
+            let rest = self.form.of(first).len() - self.written;
             if taken < rest {
                 self.written += taken;
                 self.bytes -= taken;
@@ -163,7 +196,7 @@ impl Queue {
 
     fn pop(&mut self) -> Option<Encoded> {
         let first = std::mem::replace(&mut self.first, self.behind.pop_front())?;
-        self.bytes -= first.frames().len() - std::mem::take(&mut self.written);
+        self.bytes -= self.form.of(&first).len() - std::mem::take(&mut self.written);
         self.controls -= usize::from(first.is_control());
         Some(first)
     }
@@ -175,7 +208,7 @@ impl Queue {
         } else if let Some(at) = self.behind.iter().position(Encoded::is_control)
             && let Some(dropped) = self.behind.remove(at)
         {
-            self.bytes -= dropped.frames().len();
+            self.bytes -= self.form.of(&dropped).len();
             self.controls -= 1;
         }
     }

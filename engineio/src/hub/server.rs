@@ -10,6 +10,7 @@ use super::{
     broadcast::{BroadcastOperator, asking, sending},
     connection::Connection,
     encode::EmitError,
+    endpoints::Endpoints,
     handshake::Handshake,
     namespace::{
         AdapterFactory, Hooks, Matcher, Namespace, NamespaceRequest, Namespaces, ParentNamespace, Pattern,
@@ -35,6 +36,7 @@ struct Inner {
     root: Namespace,
     namespaces: Arc<Namespaces>,
     peers: Arc<Peers>,
+    endpoints: Arc<Endpoints>,
 }
 
 impl fmt::Debug for Server {
@@ -57,7 +59,8 @@ impl Server {
         let namespaces = Namespaces::new(known, world, adapter, Arc::downgrade(&peers));
         let root = namespaces.of("/");
         let namespaces = Arc::new(namespaces);
-        Self(Arc::new(Inner { config, runtime, root, namespaces, peers }))
+        let endpoints = Arc::default();
+        Self(Arc::new(Inner { config, runtime, root, namespaces, peers, endpoints }))
     }
 
     /// The intervals and limits.
@@ -82,6 +85,12 @@ impl Server {
     #[must_use]
     pub fn refusals(&self) -> &Refusals {
         self.0.peers.refusals()
+    }
+
+    /// The endpoints beside HTTP.
+    #[must_use]
+    pub fn endpoints(&self) -> &Arc<Endpoints> {
+        &self.0.endpoints
     }
 
     fn hooks(&self) -> &Hooks {

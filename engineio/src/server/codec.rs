@@ -59,6 +59,12 @@ impl Scratch {
         &self.buffer[self.start..self.end]
     }
 
+    /// Notes that the first of these bytes have been taken.
+    #[cfg(feature = "webtransport")]
+    pub(super) fn take(&mut self, length: usize) {
+        self.start += length;
+    }
+
     /// The whole buffer, once all of it has been taken.
     pub(super) fn space(&mut self) -> &mut [u8] {
         &mut self.buffer

@@ -1,4 +1,4 @@
-//! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite.
+//! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite, WebTransport on wtransport.
 
 mod client_bundle;
 mod clock;
@@ -30,6 +30,8 @@ mod tower;
 mod upgrade;
 mod verify;
 mod websocket;
+#[cfg(feature = "webtransport")]
+mod webtransport;
 mod whole_frame;
 
 pub use client_bundle::ClientBundle;
@@ -46,3 +48,5 @@ pub use middleware::{Exchange, Middleware, Verdict};
 pub use options::Options;
 pub use runtime::TokioRuntime;
 pub use service::Service;
+#[cfg(feature = "webtransport")]
+pub use webtransport::{Certificate, CertificateError, WebTransport, WebTransportError};

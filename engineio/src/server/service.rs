@@ -25,7 +25,9 @@ use super::{
 use crate::{
     config::Config,
     engine::{BadRequest, RequestError, handshake},
-    hub::{Application, Encoded, Engine, Peer, Peers, Refusal, Refusals, Runtime, Server, close_all},
+    hub::{
+        Application, Encoded, Endpoints, Engine, Peer, Peers, Refusal, Refusals, Runtime, Server, close_all,
+    },
     sid::Sid,
 };
 
@@ -41,6 +43,7 @@ struct Inner {
     runtime: Arc<dyn Runtime>,
     options: Options,
     peers: Arc<Peers>,
+    endpoints: Arc<Endpoints>,
 }
 
 impl fmt::Debug for Service {
@@ -60,8 +63,9 @@ impl Server {
     #[must_use]
     pub fn service_with(&self, options: Options) -> Service {
         let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
-        let (application, peers) = (Arc::new(self.clone()), Arc::clone(self.peers()));
-        Service(Arc::new(Inner { application, config, runtime, options, peers }))
+        let (peers, endpoints) = (Arc::clone(self.peers()), Arc::clone(self.endpoints()));
+        let application = Arc::new(self.clone());
+        Service(Arc::new(Inner { application, config, runtime, options, peers, endpoints }))
     }
 }
 
@@ -77,7 +81,7 @@ impl Engine {
     pub fn service_with(&self, options: Options) -> Service {
         let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
         let (application, peers) = (Arc::new(self.clone()), Arc::clone(self.peers()));
-        Service(Arc::new(Inner { application, config, runtime, options, peers }))
+        Service(Arc::new(Inner { application, config, runtime, options, peers, endpoints: Arc::default() }))
     }
 }
 
@@ -90,7 +94,8 @@ impl Service {
         runtime: Arc<dyn Runtime>,
         options: Options,
     ) -> Self {
-        Self(Arc::new(Inner { application, config, runtime, options, peers: Arc::default() }))
+        let (peers, endpoints) = Default::default();
+        Self(Arc::new(Inner { application, config, runtime, options, peers, endpoints }))
     }
 
     /// Whether a request for this path belongs to the service.
@@ -190,13 +195,18 @@ impl Service {
         response
     }
 
-    pub(super) fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
+    /// Tells the application of a request that is refused, and counts it.
+    pub(super) fn tell_refused(&self, request: &Parts, error: &RequestError) {
         if let RequestError::Forbidden(_) = error {
             self.count(Refusal::Forbidden);
         }
         if let Some(tell) = &self.0.options.on_connection_error {
             tell(&ConnectionError { request, error });
         }
+    }
+
+    pub(super) fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
+        self.tell_refused(request, error);
         if is_upgrade { upgrade_refusal(error) } else { refusal(error) }
     }
 
@@ -246,6 +256,12 @@ impl Service {
         self.0.peers.refusals().note(refusal, self.0.runtime.now())
     }
 
+    /// The endpoints beside HTTP.
+    #[cfg(feature = "webtransport")]
+    pub(super) fn endpoints(&self) -> &Arc<Endpoints> {
+        &self.0.endpoints
+    }
+
     pub(super) fn peer(&self, sid: &Sid) -> Option<Arc<Peer>> {
         self.0.peers.get(sid).map(|entry| Arc::clone(entry.value()))
     }
@@ -262,7 +278,8 @@ impl Service {
         if !first.is_empty() {
             peer.outbox().push_control(first);
         }
-        let open = handshake::open_packet(peer.sid(), transport, &inner.config);
+        let has_webtransport = inner.endpoints.have_webtransport();
+        let open = handshake::open_packet(peer.sid(), transport, &inner.config, has_webtransport);
         peer.send(Encoded::text(|out| out.extend_from_slice(open.as_bytes())), false);
         if let Some(packet) = &inner.options.initial_packet {
             peer.send_text(packet);

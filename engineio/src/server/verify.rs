@@ -41,22 +41,20 @@ impl Service {
             let peer = self.verify_session(sid, &query, transport, is_upgrade)?;
             if is_upgrade {
                 // The rules of browsers, which keep foreign pages from polling, do not concern a WebSocket.
-                self.verify_origin(parts)?;
+                self.check_origin(parts)?;
             }
             return Ok(Wanted::Session(peer));
         }
         self.verify_handshake(parts, transport, is_upgrade)?;
         let pass = self.let_in(parts)?;
-        if let Some(allow) = &self.options().allow_request {
-            allow.ask(parts).await.map_err(RequestError::Forbidden)?;
-        }
+        self.ask_application(parts).await?;
         let (revision, base64) = (query.revision(self.config())?, query.wants_base64());
         let sid = self.fresh_sid(parts).await?;
         Ok(Wanted::NewSession(Opening { sid, revision, transport, base64, pass }))
     }
 
     /// Counts a session that is about to begin: before the program is asked, which may take its time.
-    fn let_in(&self, parts: &Parts) -> Result<Option<Box<Pass>>, RequestError> {
+    pub(super) fn let_in(&self, parts: &Parts) -> Result<Option<Box<Pass>>, RequestError> {
         let limits = &self.config().sessions;
         if limits.max_per_address.is_none() {
             return self.enter(limits, None);
@@ -112,10 +110,11 @@ impl Service {
         if is_upgrade != (transport == Transport::Websocket) {
             return Err(RequestError::BadRequest(BadRequest::TransportHandshakeError));
         }
-        self.verify_origin(parts)
+        self.check_origin(parts)
     }
 
-    fn verify_origin(&self, parts: &Parts) -> Result<(), RequestError> {
+    /// Refuses requests from pages of origins that are not allowed.
+    pub(super) fn check_origin(&self, parts: &Parts) -> Result<(), RequestError> {
         let admits = |cors: &Cors| cors.admits(&parts.headers);
         let cors = self.options().cors.as_ref();
         if !cors.map_or_else(|| Cors::admits_by_default(&parts.headers), admits) {
@@ -124,7 +123,16 @@ impl Service {
         Ok(())
     }
 
-    async fn fresh_sid(&self, parts: &Parts) -> Result<Sid, RequestError> {
+    /// Asks the application whether a session may be opened.
+    pub(super) async fn ask_application(&self, parts: &Parts) -> Result<(), RequestError> {
+        match &self.options().allow_request {
+            Some(allow) => allow.ask(parts).await.map_err(RequestError::Forbidden),
+            None => Ok(()),
+        }
+    }
+
+    /// An id for the session that a request opens.
+    pub(super) async fn fresh_sid(&self, parts: &Parts) -> Result<Sid, RequestError> {
         let Some(generate) = &self.options().generate_id else { return Ok(self.runtime().fresh_sid()) };
         let fail = |error| RequestError::BadRequest(BadRequest::IdGenerationError(error));
         let sid = generate.ask(parts).await.map_err(fail)?;

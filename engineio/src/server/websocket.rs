@@ -30,7 +30,7 @@ use super::{
 };
 use crate::{
     config::Config,
-    engine::{Action, CloseReason, Input, Packet, PacketError},
+    engine::{Action, CloseReason, Input, Packet, PacketError, Transport},
     hub::{Encoded, Link, Outbox, Pass, Peer, Refusal, Turn, Waiting},
 };
 
@@ -222,7 +222,7 @@ impl Connection {
     ///
     /// What is written meanwhile goes through `outbox`, as the session's own still belongs to polling.
     pub(super) async fn upgrade(&mut self, peer: &Arc<Peer>, outbox: &Outbox) -> bool {
-        if peer.feed(Input::UpgradeOpened) == Action::Refuse {
+        if peer.feed(Input::UpgradeOpened(Transport::Websocket)) == Action::Refuse {
             return false;
         }
         let guard = UpgradeLostOnDrop(peer);
@@ -312,7 +312,7 @@ fn feed(peer: &Arc<Peer>, packet: Result<Packet<'_>, PacketError>) {
 }
 
 /// Ends the session if the connection's task ends for whatever reason, a panic or the runtime's end included.
-struct LostOnDrop<'a>(&'a Arc<Peer>);
+pub(super) struct LostOnDrop<'a>(pub(super) &'a Arc<Peer>);
 
 impl Drop for LostOnDrop<'_> {
     fn drop(&mut self) {
@@ -322,7 +322,7 @@ impl Drop for LostOnDrop<'_> {
 }
 
 /// Frees the session for another upgrade; after a switch this does nothing.
-struct UpgradeLostOnDrop<'a>(&'a Arc<Peer>);
+pub(super) struct UpgradeLostOnDrop<'a>(pub(super) &'a Arc<Peer>);
 
 impl Drop for UpgradeLostOnDrop<'_> {
     fn drop(&mut self) {

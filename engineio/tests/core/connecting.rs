@@ -3,6 +3,7 @@ use std::{sync::Arc, time::Duration};
 use engineio::{
     Config, ConnectError, Server, Sid, Socket,
     adapter::MemoryAdapter,
+    engine::{Input, Transport},
     hub::{Adapter, Room, Target},
 };
 use serde_json::json;
@@ -145,7 +146,7 @@ fn a_refused_client_that_does_not_ask_again_is_closed_at_the_connect_timeout() {
 fn an_upgrade_that_is_not_finished_in_time_is_dropped_at_its_own_deadline() {
     let world = World::new();
     let client = world.connected();
-    client.peer.feed(engineio::engine::Input::UpgradeOpened);
+    client.peer.feed(Input::UpgradeOpened(Transport::Websocket));
     world.advance(Duration::from_millis(9_999));
     assert!(client.peer.is_upgrading());
     world.advance(Duration::from_millis(1));

@@ -50,7 +50,7 @@ fn rows() -> Vec<(Refusal, Config, Act)> {
         }),
         (Refusal::PingTimeout, |world, _| world.advance(Duration::from_secs(45))),
         (Refusal::UpgradeTimeout, |world, client| {
-            client.peer.feed(Input::UpgradeOpened);
+            client.peer.feed(Input::UpgradeOpened(Transport::Websocket));
             world.advance(world.io.config().upgrade_timeout);
         }),
     ];

@@ -1,4 +1,4 @@
-//! The server over real TCP connections, against a client that knows nothing but RFC 6455's frames.
+//! The server over real TCP connections, against a client that knows nothing but RFC 6455's frames, and over UDP.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::disallowed_methods, reason = "tests make their own tasks")]
@@ -12,3 +12,4 @@ mod http;
 mod polling;
 mod stopping;
 mod websocket;
+mod webtransport;

@@ -11,14 +11,14 @@ use tokio::{
 use crate::client::{PATIENCE, serve};
 
 /// A polling session, each request on a connection of its own.
-struct Poller {
-    address: String,
-    sid: String,
+pub struct Poller {
+    pub address: String,
+    pub sid: String,
 }
 
 impl Poller {
     /// A client that has joined `/`.
-    async fn connect(address: String) -> Self {
+    pub async fn connect(address: String) -> Self {
         let open = request(&address, "GET", "", "").await;
         let sid = open.split(r#""sid":""#).nth(1).unwrap().split('"').next().unwrap().to_owned();
         let poller = Self { address, sid };
@@ -27,17 +27,17 @@ impl Poller {
         poller
     }
 
-    async fn poll(&self) -> String {
+    pub async fn poll(&self) -> String {
         request(&self.address, "GET", &self.sid, "").await
     }
 
-    async fn post(&self, payload: &str) -> String {
+    pub async fn post(&self, payload: &str) -> String {
         request(&self.address, "POST", &self.sid, payload).await
     }
 }
 
 /// Sends one request and answers the body of a response with status 200.
-async fn request(address: &str, method: &str, sid: &str, body: &str) -> String {
+pub async fn request(address: &str, method: &str, sid: &str, body: &str) -> String {
     let sid = if sid.is_empty() { String::new() } else { format!("&sid={sid}") };
     let head = format!(
         "{method} /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\

@@ -25,7 +25,7 @@ fn echo_server(config: Config) -> Server {
 }
 
 /// Waits until something holds.
-async fn until(holds: impl Fn() -> bool) {
+pub async fn until(holds: impl Fn() -> bool) {
     for _ in 0..2_000 {
         if holds() {
             return;

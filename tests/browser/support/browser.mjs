@@ -10,15 +10,15 @@ const SCREENSHOTS = process.env.SCREENSHOT_DIR ?? fileURLToPath(new URL('../../.
 export const DESKTOP = { width: 1280, height: 800 };
 export const PHONE = { width: 390, height: 844 };
 
-/** Starts Chromium without anything that would talk to the network by itself. */
-export function launch() {
+/** Starts Chromium without anything that would talk to the network by itself; with QUIC for the tests of WebTransport. */
+export function launch({ quic = false } = {}) {
   return chromium.launch({
     executablePath: EXECUTABLE,
     args: [
       '--headless',
       '--no-sandbox',
       '--disable-gpu',
-      '--disable-quic',
+      ...(quic ? [] : ['--disable-quic']),
       '--no-first-run',
       '--disable-background-networking',
       '--disable-component-update',
@@ -33,16 +33,17 @@ const OUTAGE = /net::ERR_(CONNECTION_REFUSED|CONNECTION_RESET|EMPTY_RESPONSE|INC
 /**
  * Opens a browser profile of its own whose pages are watched.
  * @param {import('playwright-core').Browser} browser
- * @param {string} origin the only address that may be asked for anything
+ * @param {string | string[]} origins the only addresses that may be asked for anything
  * @param {import('playwright-core').BrowserContextOptions} options
  */
-export async function openProfile(browser, origin, options) {
+export async function openProfile(browser, origins, options) {
+  const isOwn = (url) => [].concat(origins).some((origin) => new URL(origin).host === url.host);
   const context = await browser.newContext({ reducedMotion: 'reduce', locale: 'en-GB', ...options });
   context.setDefaultTimeout(15_000);
   const problems = [];
   let expected = [];
 
-  await context.route((url) => url.origin !== origin && url.protocol.startsWith('http'), (route) => {
+  await context.route((url) => !isOwn(url) && url.protocol.startsWith('http'), (route) => {
     problems.push(`request to another host: ${route.request().url()}`);
     return route.abort();
   });
@@ -60,7 +61,7 @@ export async function openProfile(browser, origin, options) {
   });
   context.on('page', (page) => {
     page.on('websocket', (socket) => {
-      if (new URL(socket.url()).host !== new URL(origin).host) problems.push(`WebSocket to another host: ${socket.url()}`);
+      if (!isOwn(new URL(socket.url()))) problems.push(`WebSocket to another host: ${socket.url()}`);
     });
   });
 

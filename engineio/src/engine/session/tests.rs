@@ -21,7 +21,7 @@ impl Rig {
 
     fn probed() -> Self {
         let mut rig = Self::new(Transport::Polling);
-        assert_eq!(rig.feed(Input::UpgradeOpened), Action::None);
+        assert_eq!(rig.feed(Input::UpgradeOpened(Transport::Websocket)), Action::None);
         assert_eq!(rig.feed(Input::ProbePacket(Packet::Ping("probe"))), Action::AnswerProbe);
         rig
     }
@@ -106,7 +106,7 @@ fn in_protocol_three_a_pong_from_the_client_is_a_transport_error() {
 fn in_protocol_three_the_heartbeat_goes_on_after_an_upgrade() {
     let mut rig = Rig::speaking(Revision::V3, Transport::Polling);
     rig.now += Duration::from_secs(40);
-    rig.feed(Input::UpgradeOpened);
+    rig.feed(Input::UpgradeOpened(Transport::Websocket));
     rig.feed(Input::ProbePacket(Packet::Ping("probe")));
     assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
     assert_eq!(rig.after(Duration::from_secs(44)), Action::None);
@@ -139,18 +139,39 @@ fn an_upgrade_is_probed_then_switched() {
     assert_eq!(rig.session.transport(), Transport::Websocket);
     assert_eq!(rig.feed(Input::PollOpened), Action::Refuse);
     assert_eq!(rig.feed(Input::PostOpened), Action::Refuse);
-    assert_eq!(rig.feed(Input::UpgradeOpened), Action::Refuse);
+    assert_eq!(rig.feed(Input::UpgradeOpened(Transport::Websocket)), Action::Refuse);
     assert!(rig.session.is_open());
+}
+
+#[test]
+fn a_session_is_on_the_transport_that_was_probed() {
+    for to in [Transport::Websocket, Transport::Webtransport] {
+        let mut rig = Rig::new(Transport::Polling);
+        assert_eq!(rig.feed(Input::UpgradeOpened(Transport::Polling)), Action::Refuse);
+        assert_eq!(rig.feed(Input::UpgradeOpened(to)), Action::None);
+        for other in [Transport::Websocket, Transport::Webtransport] {
+            assert_eq!(rig.feed(Input::UpgradeOpened(other)), Action::Refuse, "one at a time");
+        }
+        assert_eq!(rig.feed(Input::ProbePacket(Packet::Ping("probe"))), Action::AnswerProbe);
+        assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
+        assert_eq!(rig.session.transport(), to);
+        assert_eq!(rig.feed(Input::UpgradeOpened(Transport::Webtransport)), Action::Refuse);
+        assert_eq!(rig.feed(Input::Close { pending: true }), Action::Close(CloseReason::ForcedClose));
+    }
 }
 
 #[test]
 fn anything_but_a_probe_closes_only_the_upgrading_websocket() {
     for packet in [Packet::Message("x"), Packet::Upgrade, Packet::Ping("x"), Packet::Close] {
         let mut rig = Rig::new(Transport::Polling);
-        assert_eq!(rig.feed(Input::UpgradeOpened), Action::None);
+        assert_eq!(rig.feed(Input::UpgradeOpened(Transport::Websocket)), Action::None);
         assert_eq!(rig.feed(Input::ProbePacket(packet)), Action::DropUpgrade);
         assert!(rig.session.is_open());
-        assert_eq!(rig.feed(Input::UpgradeOpened), Action::None, "the client may try again");
+        assert_eq!(
+            rig.feed(Input::UpgradeOpened(Transport::Websocket)),
+            Action::None,
+            "the client may try again"
+        );
     }
 }
 
@@ -167,7 +188,7 @@ fn a_pong_owed_across_the_switch_gets_its_full_time() {
     let mut rig = Rig::new(Transport::Polling);
     assert_eq!(rig.after(Duration::from_secs(25)), Action::SendPing);
     rig.now += Duration::from_secs(19);
-    rig.feed(Input::UpgradeOpened);
+    rig.feed(Input::UpgradeOpened(Transport::Websocket));
     rig.feed(Input::ProbePacket(Packet::Ping("probe")));
     assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
     assert_eq!(rig.after(Duration::from_secs(19)), Action::None);
@@ -237,7 +258,8 @@ fn any_input() -> impl Strategy<Value = Input<'static>> {
         Just(Input::PollAborted),
         Just(Input::PostOpened),
         Just(Input::PostEnded),
-        Just(Input::UpgradeOpened),
+        Just(Input::UpgradeOpened(Transport::Websocket)),
+        Just(Input::UpgradeOpened(Transport::Webtransport)),
         Just(Input::UpgradeLost),
         Just(Input::TransportLost(CloseReason::TransportClose)),
         Just(Input::Close { pending: false }),

@@ -44,7 +44,7 @@ impl Peer {
 
     fn handle<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let is_due = matches!(input, Input::Tick);
-        let moves_deadline = matches!(input, Input::UpgradeOpened | Input::UpgradeLost);
+        let moves_deadline = matches!(input, Input::UpgradeOpened(_) | Input::UpgradeLost);
         let action = {
             let mut session = self.session.lock();
             let action = session.handle(input, &self.config, turn::now(&self.runtime));

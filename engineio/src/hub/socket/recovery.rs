@@ -224,7 +224,7 @@ fn send_missed(peer: &Arc<Peer>, reply: &Encoded, missed: Vec<(u64, Encoded)>) -
     let (numbers, packets): (Vec<_>, Vec<_>) = missed.into_iter().unzip();
     let together = match peer.transport() {
         Transport::Polling => fitting(reply, &packets, peer.config()),
-        Transport::Websocket => 0,
+        Transport::Websocket | Transport::Webtransport => 0,
     };
     let (before, behind) = packets.split_at(together);
     peer.push(Encoded::answer_with(reply, before), Admission::Always);

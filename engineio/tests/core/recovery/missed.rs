@@ -2,7 +2,7 @@
 
 use engineio::{
     Binary, Recovery,
-    engine::{Input, Packet},
+    engine::{Input, Packet, Transport},
 };
 use serde_json::Value;
 
@@ -136,7 +136,7 @@ fn a_websocket_carries_the_answer_first_as_it_may_break_behind_any_packet() {
     client.vanish();
     world.io.emit("ev", &1);
     let client = world.client();
-    client.peer.feed(Input::UpgradeOpened);
+    client.peer.feed(Input::UpgradeOpened(Transport::Websocket));
     client.peer.feed(Input::ProbePacket(Packet::Ping("probe")));
     client.peer.feed(Input::ProbePacket(Packet::Upgrade));
     client.send(&memory.connect());
