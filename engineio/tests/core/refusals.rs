@@ -1,6 +1,9 @@
 use std::time::Duration;
 
-use engineio::{Config, Refusal, engine::Input};
+use engineio::{
+    Config, Refusal,
+    engine::{Input, Transport},
+};
 
 use crate::support::{Client, World};
 
