@@ -5,7 +5,10 @@ use std::{
     future::{Future, pending},
     io,
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -19,6 +22,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use socket2::SockRef;
 use tokio::{
+    io::AsyncReadExt,
     net::{TcpListener, TcpStream},
     sync::{oneshot, watch},
 };
@@ -32,6 +36,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD: usize = 16 * 1024;
 /// The time connections have to end once the server stops.
 const STOP_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time a client has to finish a request body that was refused.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most header lines of a request.
 const MAX_HEADERS: usize = 100;
 /// The answer to a request whose head does not come to its end.
@@ -206,7 +212,9 @@ pub(super) async fn serve<S, B>(
 {
     let stream = HttpStream::new(stream, pass);
     let hold_back = stream.hold_back();
+    let has_body = AtomicBool::new(false);
     let service = service_fn(|mut request: Request<Incoming>| {
+        has_body.store(!request.body().is_end_stream(), Ordering::Relaxed);
         request.extensions_mut().insert(RemoteAddr(remote));
         if is_upgrade(request.headers()) {
             request.extensions_mut().insert(hold_back.clone());
@@ -227,7 +235,14 @@ pub(super) async fn serve<S, B>(
             (&mut connection).await
         }
     };
-    let Err(error) = result else { return };
+    let Err(error) = result else {
+        if has_body.load(Ordering::Relaxed)
+            && let Some(left) = connection.into_parts()
+        {
+            Box::pin(linger(left.io.into_inner())).await;
+        }
+        return;
+    };
     let count = |refusal| door.is_none_or(|door| door.count(refusal));
     if error.is_parse_too_large() {
         count(Refusal::HeadTooLarge);
@@ -241,4 +256,14 @@ pub(super) async fn serve<S, B>(
         left.io.into_inner().send_last(TIMED_OUT);
     }
     tracing::debug!(%error, "an HTTP connection ended");
+}
+
+/// Reads and drops what a client still sends of a body that was refused. If the connection were closed at once, its next
+/// packet would be answered by a reset, which takes the answer that the client has not read yet away from it.
+async fn linger(mut stream: HttpStream) {
+    let read_on = async {
+        let mut unwanted = [0; 4096];
+        while stream.read(&mut unwanted).await.is_ok_and(|length| length > 0) {}
+    };
+    let _ = tokio::time::timeout(LINGER_TIMEOUT, read_on).await;
 }

@@ -1,3 +1,5 @@
+use std::time::{Duration, Instant};
+
 use engineio::{
     Engine, Server,
     server::{Options, serve_connection},
@@ -37,6 +39,35 @@ async fn a_head_that_does_not_end_is_answered_408_and_an_idle_connection_just_cl
     assert_eq!(idle, "");
     let kept_alive = exchange(&address, "GET /elsewhere HTTP/1.1\r\nHost: x\r\n\r\n").await;
     assert!(kept_alive.starts_with("HTTP/1.1 404 ") && !kept_alive.contains("408"), "{kept_alive}");
+}
+
+#[tokio::test]
+async fn a_client_that_is_refused_before_its_body_ends_can_send_it_and_read_the_answer() {
+    let address = serve(Server::new()).await;
+    let body = vec![b'x'; 16_000_000];
+    for framing in [format!("Content-Length: {}", body.len()), "Transfer-Encoding: chunked".to_owned()] {
+        let mut stream = TcpStream::connect(&address).await.unwrap();
+        let head = format!("POST /elsewhere HTTP/1.1\r\nHost: x\r\n{framing}\r\n\r\n{:x}\r\n", body.len());
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&body).await.expect("the server reads on");
+        let mut answer = String::new();
+        timeout(PATIENCE, stream.read_to_string(&mut answer)).await.unwrap().unwrap();
+        assert!(answer.starts_with("HTTP/1.1 404 "), "{answer}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_never_ends_a_refused_body_is_cut_off() {
+    let address = serve(Server::new()).await;
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream
+        .write_all(b"POST /elsewhere HTTP/1.1\r\nHost: x\r\nContent-Length: 999999999999\r\n\r\n")
+        .await
+        .unwrap();
+    let begun = Instant::now();
+    let endless = async { while stream.write_all(&[b'x'; 1000]).await.is_ok() {} };
+    timeout(PATIENCE, endless).await.expect("the server closes the connection");
+    assert!(begun.elapsed() > Duration::from_secs(1), "a client has some time to end its body");
 }
 
 #[tokio::test]
