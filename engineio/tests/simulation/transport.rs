@@ -340,7 +340,7 @@ impl Connection {
     pub fn step_upgrade(&mut self, pipe: impl FnOnce() -> Pipe) -> bool {
         match self.probe {
             Probe::None if !self.is_websocket() => {
-                if self.peer.feed(Input::UpgradeOpened) == Action::Refuse {
+                if self.peer.feed(Input::UpgradeOpened(Transport::Websocket)) == Action::Refuse {
                     return false;
                 }
                 self.probe = Probe::Opened;
