@@ -67,10 +67,12 @@ pub fn when_settled(world: &World) {
         assert!(client.awaited.is_empty(), "client {name} got no answers: {:?}", client.awaited);
         let sid = *connection.peer.sid();
         let seat = state.seats.get_mut(&id).expect("the socket of a client that was let in");
-        let owed = seat.expected.iter().filter(|expected| match expected.promise {
-            Promise::Kept => true,
-            Promise::Once => expected.connection == sid,
-            Promise::Volatile => false,
+        let owed = seat.expected.iter().filter(|expected| !expected.is_dropped).filter(|expected| {
+            match expected.promise {
+                Promise::Kept => true,
+                Promise::Once => expected.connection == sid,
+                Promise::Volatile => false,
+            }
         });
         let owed: Vec<_> = owed.map(|expected| expected.number).collect();
         assert!(owed.len() as u64 <= client.may_miss(), "client {name} never got {owed:?}");

@@ -24,6 +24,8 @@ pub struct Expected {
     pub number: u64,
     pub promise: Promise,
     pub connection: Sid,
+    /// Whether it was dropped, as the client read too slowly.
+    pub is_dropped: bool,
 }
 
 /// What the server's listeners have heard of one stretch of a client's events.
@@ -121,7 +123,7 @@ impl State {
     pub fn expect(&mut self, id: &Sid, number: u64, promise: Promise) {
         if let Some(seat) = self.seats.get_mut(id) {
             let connection = *seat.socket.peer().sid();
-            seat.expected.push_back(Expected { number, promise, connection });
+            seat.expected.push_back(Expected { number, promise, connection, is_dropped: false });
         }
     }
 
@@ -170,23 +172,35 @@ impl State {
         let Some(seat) = self.seats.get_mut(id) else {
             return self.fault(format!("event {number} came to a socket that never was"));
         };
-        if !seat.expected.iter().any(|expected| expected.number == number) {
+        let Some(at) = seat.expected.iter().position(|expected| expected.number == number) else {
             return self
                 .fault(format!("event {number} came twice, out of order, or was not for its receiver"));
-        }
-        while let Some(expected) = seat.expected.pop_front() {
-            if expected.number == number {
-                return;
-            }
+        };
+        let mut before: Vec<_> = seat.expected.drain(..=at).collect();
+        let has_offset = before.pop().is_some_and(|expected| expected.promise == Promise::Kept);
+        let (mut dropped, mut missing) = (Vec::new(), Vec::new());
+        for mut expected in before {
             let is_excused = match expected.promise {
                 Promise::Volatile => true,
                 Promise::Once => expected.connection != *connection,
                 Promise::Kept => false,
             };
-            if !is_excused && !may_miss() {
-                self.faults.push(format!("event {} is missing before event {number}", expected.number));
-                return;
+            if is_excused {
+                continue;
             }
+            if expected.is_dropped || may_miss() {
+                expected.is_dropped = true;
+                dropped.push(expected);
+            } else {
+                missing.push(expected.number);
+            }
+        }
+        if !has_offset {
+            // The client has not told of a later event, so that what was dropped may still come when it comes back.
+            dropped.into_iter().rev().for_each(|expected| seat.expected.push_front(expected));
+        }
+        if !missing.is_empty() {
+            self.fault(format!("events {missing:?} are missing before event {number}"));
         }
     }
 
