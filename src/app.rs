@@ -6,7 +6,9 @@ use bytes::Bytes;
 use engineio::{
     ConnectionLimits, Server,
     hub::RemoteAddr,
-    server::{AllowRequest, ClientBundle, Cookie, Cors, Door, Options, SameSite, Service as SocketService},
+    server::{
+        AllowRequest, ClientBundle, Cookie, Cors, Door, Farewell, Options, SameSite, Service as SocketService,
+    },
 };
 use http::{Request, Response};
 use http_body_util::Full;
@@ -19,7 +21,7 @@ use crate::{
     page,
     realtime::{Gateway, Publisher, Sessions},
     service::Service,
-    store::{self, Store, StoreError},
+    store::{self, DataLock, Store, StoreError},
 };
 
 /// The SQLite file in the data directory.
@@ -50,6 +52,8 @@ pub struct App {
     sockets: SocketService,
     service: Arc<Service>,
     store: Arc<dyn Store>,
+    /// Held as long as the store is used.
+    _lock: Option<DataLock>,
 }
 
 impl App {
@@ -59,14 +63,15 @@ impl App {
     /// The store cannot be used with these settings. A MongoDB that is merely away is no error: the service starts,
     /// says so in `/readyz`, and works as soon as the database does.
     pub async fn start(config: &Config) -> Result<Arc<Self>, StartError> {
-        let store = open_store(config).await?;
+        let (store, lock) = open_store(config).await?;
         let io = Server::with_config(socket_config(config))?;
         let sessions = Arc::new(Sessions::default());
         let publisher = Arc::new(Publisher::new(io.clone(), Arc::clone(&sessions)));
         let service = Service::new(Arc::clone(&store), publisher, config);
         Gateway::attach(&io, Arc::clone(&service), sessions, config);
         let api = Api::new(Arc::clone(&service), config, page::ASSETS);
-        Ok(Arc::new(Self { api, sockets: io.service_with(socket_options(config)), service, store }))
+        let sockets = io.service_with(socket_options(config));
+        Ok(Arc::new(Self { api, sockets, service, store, _lock: lock }))
     }
 
     /// Answers a request of a client at `remote`.
@@ -103,9 +108,20 @@ impl App {
         text
     }
 
-    /// Ends all sessions; their clients come back as soon as there is a server again.
-    pub fn close_sockets(&self) {
-        self.sockets.close();
+    /// Lets supervisors know that the service is about to stop; everything is still served.
+    pub fn announce_stop(&self) {
+        self.api.announce_stop();
+    }
+
+    /// Ends all sessions, spread over the time that is configured, and lets no new ones begin; their clients come back
+    /// as soon as there is a server again. Answers whether all have ended in time.
+    pub async fn see_off(&self) -> bool {
+        self.sockets.see_off().await
+    }
+
+    /// Waits until clients over long-polling need no more connections, for a moment at most.
+    pub async fn last_polls(&self) {
+        self.sockets.last_polls().await;
     }
 
     /// Waits until everything accepted is durable.
@@ -114,17 +130,19 @@ impl App {
     }
 }
 
-async fn open_store(config: &Config) -> Result<Arc<dyn Store>, StartError> {
+type Opened = (Arc<dyn Store>, Option<DataLock>);
+
+async fn open_store(config: &Config) -> Result<Opened, StartError> {
     if let Some(url) = &config.db_url {
-        return open_mongo(url.as_str());
+        return Ok((open_mongo(url.as_str())?, None));
     }
+    let fail = |error| StartError::Sqlite { path: config.data_dir.clone(), error };
+    let unavailable = |error: &dyn ToString| fail(StoreError::Unavailable(error.to_string()));
+    let lock = DataLock::of(&config.data_dir).await.map_err(|error| unavailable(&error))?;
     let path = config.data_dir.join(DATABASE);
     let opened = tokio::task::spawn_blocking(move || store::SqliteStore::open(&path)).await;
-    let fail = |error| StartError::Sqlite { path: config.data_dir.clone(), error };
-    match opened {
-        Ok(store) => Ok(Arc::new(store.map_err(fail)?)),
-        Err(error) => Err(fail(StoreError::Unavailable(error.to_string()))),
-    }
+    let store = opened.map_err(|error| unavailable(&error))?.map_err(fail)?;
+    Ok((Arc::new(store), Some(lock)))
 }
 
 #[cfg(feature = "mongodb")]
@@ -167,6 +185,7 @@ fn socket_options(config: &Config) -> Options {
     Options {
         cors: Some(Cors { refuse_others: false, ..Cors::origins(listed) }),
         cookie: Some(io_cookie(config)),
+        farewell: Farewell { spread: config.stopping.spread, patience: config.stopping.patience() },
         allow_request: Some(allow),
         client_address: Some(Arc::new(move |request| {
             let remote = request.extensions.get::<RemoteAddr>()?.0.ip();

@@ -48,6 +48,9 @@ pub enum Error {
     /// All workers are busy and the queue is full (503).
     #[error("The server is busy, try again in a moment")]
     Busy,
+    /// The service is about to end (503).
+    #[error("The server is stopping, try again in a moment")]
+    Stopping,
     /// The database is away (503).
     #[error("The database is not available, try again in a moment")]
     Unavailable,
@@ -76,7 +79,7 @@ impl Error {
             Self::NotJson => 415,
             Self::Throttled { .. } => 429,
             Self::Internal => 500,
-            Self::Busy | Self::Unavailable => 503,
+            Self::Busy | Self::Stopping | Self::Unavailable => 503,
         }
     }
 
@@ -85,7 +88,7 @@ impl Error {
     pub fn retry_after_seconds(&self) -> Option<u64> {
         match self {
             Self::Throttled { retry_after, .. } => Some(retry_seconds(*retry_after)),
-            Self::Busy | Self::Unavailable => Some(1),
+            Self::Busy | Self::Stopping | Self::Unavailable => Some(1),
             Self::Invalid(_)
             | Self::Unauthenticated(_)
             | Self::Forbidden(_)

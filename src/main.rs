@@ -1,15 +1,18 @@
 //! The roomcast server.
 
-use std::{error::Error, io::IsTerminal, process::ExitCode, sync::Arc};
+use std::{error::Error, io::IsTerminal, process::ExitCode, sync::Arc, time::Duration};
 
 use roomcast::{
     app::App,
     config::Config,
-    net::{Listener, MetricsListener, Stop, allow_many_connections},
+    net::{self, Listener, MetricsListener, Stop, allow_many_connections},
 };
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The time that blocking work has to end after everything else.
+const LAST_TASKS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     start_log();
@@ -29,13 +32,20 @@ fn run() -> Result<(), Box<dyn Error>> {
     }
     allow_many_connections();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(serve(&config))
+    let served = runtime.block_on(serve(&config));
+    // What still runs has had its time.
+    runtime.shutdown_timeout(LAST_TASKS);
+    served
 }
 
 async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     let stop = Stop::at_signals()?;
-    let listener = Listener::bind(config.host, config.port).await?;
-    let app = App::start(config).await?;
+    // Clients wait in its queue while the process before this one still has the data.
+    let listener = Listener::open(config)?;
+    let app = tokio::select! {
+        app = App::start(config) => app?,
+        () = stop.clone().stopped() => return Ok(()),
+    };
     if let Some(address) = config.metrics {
         let metrics = MetricsListener::bind(address).await?;
         #[expect(clippy::disallowed_methods, reason = "the task lives as long as the process")]
@@ -43,7 +53,8 @@ async fn serve(config: &Config) -> Result<(), Box<dyn Error>> {
     }
     let port = listener.address()?.port();
     tracing::info!("roomcast is listening on http://localhost:{port}");
-    listener.serve(app, stop).await;
+    net::ready();
+    net::serve(listener, app, stop, &config.stopping).await;
     Ok(())
 }
 

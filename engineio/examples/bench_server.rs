@@ -2,12 +2,15 @@
 
 #![allow(clippy::print_stdout, reason = "load generators wait for this program's line on standard output")]
 
-use engineio::{Ack, Args, Data, Payload, Server, Socket};
+use engineio::{Ack, Args, Config, Data, Payload, Recovery, Server, Socket};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
-    let io = Server::new();
+    let recovery = std::env::var("RECOVERY").is_ok_and(|on| on == "true").then(Recovery::default);
+    let io = Server::with_config(Config { connection_state_recovery: recovery, ..Config::default() })?;
+    let counted = io.clone();
+    io.on("sessions", move |ack: Ack| ack.send(&counted.peers().len()));
     io.on("echo", |payload: Payload, ack: Ack| ack.send_payload(&payload));
     io.on("join", |socket: Socket, Data(room): Data<String>, ack: Ack| {
         if socket.join(room).is_ok() {

@@ -1,6 +1,6 @@
 //! `/healthz` and `/readyz`, for supervisors.
 
-use crate::service::answer;
+use crate::{error::Error, service::answer};
 
 use super::{Api, reply::Failure, reply::Reply};
 
@@ -9,8 +9,11 @@ pub(super) fn healthy() -> Reply {
     answer::done("healthy").into()
 }
 
-/// `GET /readyz`: requests can be served, the database included.
+/// `GET /readyz`: requests can be served, the database included, and will be for a while.
 pub(super) async fn ready(api: &Api) -> Result<Reply, Failure> {
+    if api.is_stopping() {
+        return Err(Error::Stopping.into());
+    }
     api.service.ready().await?;
     Ok(answer::done("ready").into())
 }

@@ -10,7 +10,10 @@ mod user;
 #[cfg(test)]
 mod tests;
 
-use std::sync::Arc;
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 use bytes::Bytes;
 use http::{
@@ -51,6 +54,7 @@ pub struct Api {
     requests: Option<RequestThrottle>,
     body_limits: BodyLimits,
     express_errors: bool,
+    stopping: AtomicBool,
 }
 
 impl Api {
@@ -67,7 +71,17 @@ impl Api {
             requests: config.rates.as_ref().map(RequestThrottle::new),
             body_limits: BodyLimits::new(config.max_body_bytes),
             express_errors: config.express_errors,
+            stopping: AtomicBool::new(false),
         }
+    }
+
+    /// Lets `/readyz` answer that the service is not ready, as it is about to stop.
+    pub fn announce_stop(&self) {
+        self.stopping.store(true, Ordering::Release);
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
     }
 
     /// Answers any request; every failure is a response.

@@ -17,6 +17,22 @@ pub struct Args {
     #[arg(long, env = "HOST", hide_env_values = true)]
     pub host: Option<String>,
 
+    /// Lets another process listen on the same port (SO_REUSEPORT), to take over from this one [default: false]
+    #[arg(long, env = "REUSE_PORT", hide_env_values = true, num_args = 0..=1, default_missing_value = "true")]
+    pub reuse_port: Option<String>,
+
+    /// Time from the signal to stop for which all is still served and /readyz says no: 0, 10s, 1m [default: 0]
+    #[arg(long, env = "STOP_NOTICE", hide_env_values = true)]
+    pub stop_notice: Option<String>,
+
+    /// Time over which sockets are closed then, so that they come back spread: 0, 10s, 1m [default: 0]
+    #[arg(long, env = "STOP_SPREAD", hide_env_values = true)]
+    pub stop_spread: Option<String>,
+
+    /// Time from the signal to stop to the end at the latest: 10s, 1m [default: 10s]
+    #[arg(long, env = "STOP_TIMEOUT", hide_env_values = true)]
+    pub stop_timeout: Option<String>,
+
     /// Where the data is: mongodb://… or mongodb+srv://…; without it SQLite in DATA_DIR
     #[arg(long, env = "DB_URL", hide_env_values = true)]
     pub db_url: Option<String>,

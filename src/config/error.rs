@@ -29,6 +29,11 @@ pub enum ConfigError {
     /// `JWS_SALT_ROUNDS` and `BCRYPT_COST` disagree.
     #[error("BCRYPT_COST and JWS_SALT_ROUNDS are two names of one setting, but differ: write one of them")]
     TwoCosts,
+    /// The parts of a stop take longer than all of it.
+    #[error(
+        "STOP_TIMEOUT must be longer than STOP_NOTICE and STOP_SPREAD together: write a longer STOP_TIMEOUT"
+    )]
+    StopTimes,
     /// `.env` is there but cannot be used.
     #[error("the file .env cannot be read ({0}): write one NAME=value a line, values with spaces in quotes")]
     DotEnv(String),

@@ -5,6 +5,7 @@ mod dotenv;
 mod error;
 mod origin;
 mod secret;
+mod stopping;
 mod values;
 
 use std::{
@@ -20,6 +21,7 @@ pub use args::Args;
 pub use error::ConfigError;
 pub use origin::Origin;
 pub use secret::Secret;
+pub use stopping::Stopping;
 use values::{Setting, setting};
 
 /// bcrypt's cost where none is given.
@@ -35,6 +37,10 @@ pub struct Config {
     /// Address to listen on. All IPv4 interfaces by default, because that is what the deployments this service
     /// replaces do and what a container needs; 127.0.0.1 keeps the service to the machine.
     pub host: IpAddr,
+    /// Whether other processes may listen on the same port, to take over from this one.
+    pub reuse_port: bool,
+    /// The times of a stop.
+    pub stopping: Stopping,
     /// MongoDB's address; `None` keeps the data in SQLite.
     pub db_url: Option<DbUrl>,
     /// Directory of the SQLite database and of the generated secret.
@@ -161,6 +167,8 @@ impl Config {
             port: setting("PORT", args.port.as_ref()).parse(8080, "a number from 0 to 65535 such as 8080")?,
             host: setting("HOST", args.host.as_ref())
                 .parse(IpAddr::V4(Ipv4Addr::UNSPECIFIED), "an IP address such as 0.0.0.0, 127.0.0.1 or ::")?,
+            reuse_port: setting("REUSE_PORT", args.reuse_port.as_ref()).boolean(false)?,
+            stopping: Stopping::read(args)?,
             db_url: db_url(&setting("DB_URL", args.db_url.as_ref()))?,
             jwt_expire_in: setting("JWT_EXPIRE_IN", args.jwt_expire_in.as_ref())
                 .duration(Duration::from_secs(7 * 24 * 3600))?,

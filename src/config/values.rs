@@ -69,6 +69,12 @@ impl<'a> Setting<'a> {
         self.text.map_or(Ok(default), |text| parse_duration(text).ok_or_else(|| self.refuse(DURATION_WANTED)))
     }
 
+    /// A duration such as `15m` or 0 for none, or the default.
+    pub(super) fn duration_or_none(&self, default: Duration) -> Result<Duration, ConfigError> {
+        let is_none = |text: &str| text.trim_end_matches('s') == "0";
+        if self.text.is_some_and(is_none) { Ok(Duration::ZERO) } else { self.duration(default) }
+    }
+
     /// One of a few words, without regard to case, or the default.
     pub(super) fn word<T: Copy>(
         &self,

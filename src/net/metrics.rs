@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::{body::Incoming, service::service_fn};
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use super::{BindError, Stop, listener::ACCEPT_PAUSE};
+use super::{BindError, Stop, serve::ACCEPT_PAUSE};
 use crate::app::App;
 
 /// The version of the text format.

@@ -53,6 +53,7 @@ fn kind(error: &Error) -> Option<usize> {
         | Error::Conflict(_)
         | Error::NotJson
         | Error::BodyBroken
+        | Error::Stopping
         | Error::Internal => None,
     }
 }

@@ -3,6 +3,7 @@
 mod code;
 #[cfg(test)]
 mod contract;
+mod lock;
 #[cfg(feature = "mongodb")]
 pub mod mongo;
 mod oid;
@@ -12,6 +13,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use async_trait::async_trait;
 
+pub use self::lock::DataLock;
 #[cfg(feature = "mongodb")]
 pub use self::mongo::MongoStore;
 pub use self::sqlite::SqliteStore;

@@ -20,6 +20,14 @@ pub trait Receiver: Send + Sync {
     /// The session has ended; called once.
     fn closed(&self, reason: CloseReason);
 
+    /// Whether something that the client sent is still being worked on.
+    fn is_busy(&self) -> bool {
+        false
+    }
+
+    /// The session is about to be closed because the server stops.
+    fn stopping(&self) {}
+
     /// When [`Receiver::tick`] is due, if at all.
     fn deadline(&self) -> Option<Instant> {
         None

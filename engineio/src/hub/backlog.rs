@@ -10,11 +10,13 @@ use crate::config::Config;
 struct Load {
     events: usize,
     bytes: usize,
+    /// Whether nothing more is wanted, however little waits.
+    sealed: bool,
 }
 
 impl Load {
     fn is_full(self, config: &Config) -> bool {
-        self.events >= config.max_waiting_events || self.bytes >= config.max_waiting_bytes
+        self.sealed || self.events >= config.max_waiting_events || self.bytes >= config.max_waiting_bytes
     }
 }
 
@@ -49,6 +51,13 @@ impl Backlog {
         was_full && !is_full
     }
 
+    /// Makes it full for good.
+    pub(super) fn seal(&self) {
+        let mut load = self.load.lock();
+        load.sealed = true;
+        self.full.store(true, Ordering::Release);
+    }
+
     /// Whether nothing more should be read.
     pub(super) fn is_full(&self) -> bool {
         self.full.load(Ordering::Acquire)
@@ -73,5 +82,15 @@ mod tests {
         assert!(backlog.is_full());
         assert!(backlog.remove(100, &config));
         assert!(!backlog.is_full());
+    }
+
+    #[test]
+    fn once_sealed_it_stays_full() {
+        let config = Config::default();
+        let backlog = Backlog::default();
+        backlog.add(10, &config);
+        backlog.seal();
+        assert!(!backlog.remove(10, &config));
+        assert!(backlog.is_full());
     }
 }

@@ -104,6 +104,14 @@ impl Receiver for Connection {
         }
     }
 
+    fn is_busy(&self) -> bool {
+        self.0.state.lock().sockets.iter().any(|socket| socket.0.inbox.is_busy())
+    }
+
+    fn stopping(&self) {
+        self.0.state.lock().closing = Some(DisconnectReason::ServerShuttingDown);
+    }
+
     fn deadline(&self) -> Option<Instant> {
         let state = self.0.state.lock();
         // A session that has ended for the application may wait for its last poll; nothing is due any more.

@@ -57,6 +57,11 @@ impl Inbox {
         !std::mem::replace(&mut self.0.lock().busy, true)
     }
 
+    /// Whether a listener is at work.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.0.lock().busy
+    }
+
     /// Lets `job` wait its turn; gives it back if the listeners have become free meanwhile, and are now claimed.
     pub(crate) fn wait(&self, job: Job) -> Option<Job> {
         let mut queue = self.0.lock();

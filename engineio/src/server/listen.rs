@@ -34,8 +34,6 @@ use crate::hub::{Engine, Pass, Refusal, RemoteAddr, Runtime, Server};
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// The longest request head in bytes.
 const MAX_HEAD: usize = 16 * 1024;
-/// The time connections have to end once the server stops.
-const STOP_TIMEOUT: Duration = Duration::from_secs(5);
 /// The time a client has to finish a request body that was refused.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
 /// The most header lines of a request.
@@ -63,7 +61,8 @@ impl Server {
     }
 
     /// Serves the server alone on an address until `stop` is ready, for example a signal: then no connection is accepted
-    /// any more, all sessions are [closed](Server::close), and requests in progress have 5 s to end.
+    /// any more, [clients are seen off](Service::see_off), and requests in progress may end, within the time that
+    /// [`Options::farewell`] gives them.
     ///
     /// # Errors
     /// The address cannot be listened on.
@@ -84,7 +83,15 @@ impl Server {
         options: Options,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ListenError> {
-        listen(address, self.service_with(options), stop, self.shut_down()).await
+        let listener = bind(address).await?;
+        self.serve_until(listener, options, stop).await;
+        Ok(())
+    }
+
+    /// Serves the server alone on a socket that listens already, for example one that was inherited, until `stop` is
+    /// ready, as [`listen_until`](Self::listen_until) does.
+    pub async fn serve_until(&self, listener: TcpListener, options: Options, stop: impl Future<Output = ()>) {
+        run(listener, self.service_with(options), stop, self.shut_down()).await;
     }
 }
 
@@ -107,37 +114,56 @@ impl Engine {
         options: Options,
         stop: impl Future<Output = ()>,
     ) -> Result<(), ListenError> {
-        listen(address, self.service_with(options), stop, async { self.close() }).await
+        let listener = bind(address).await?;
+        run(listener, self.service_with(options), stop, async {}).await;
+        Ok(())
     }
 }
 
-async fn listen(
-    address: &str,
+async fn bind(address: &str) -> Result<TcpListener, ListenError> {
+    let fail = |error| ListenError { address: address.to_owned(), error };
+    TcpListener::bind(address).await.map_err(fail)
+}
+
+/// How far a server is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd)]
+enum Phase {
+    Serving,
+    /// No connection is accepted any more, but requests are still answered: clients fetch their last packets.
+    Parting,
+    Stopped,
+}
+
+async fn run(
+    listener: TcpListener,
     service: Service,
     stop: impl Future<Output = ()>,
     shut_down: impl Future<Output = ()>,
-) -> Result<(), ListenError> {
-    let fail = |error| ListenError { address: address.to_owned(), error };
-    let listener = TcpListener::bind(address).await.map_err(fail)?;
+) {
     // Connections inherit it. Small packets are all there is, and each is written whole.
     let _ = SockRef::from(&listener).set_tcp_nodelay(true);
     // Each connection keeps a receiver: they hear of the end by it, also if this future is dropped, and it tells
     // that they are still there.
-    let (stop_all, stopping) = watch::channel(false);
+    let (stop_all, stopping) = watch::channel(Phase::Serving);
     let (ended, accepting) = oneshot::channel();
     let runtime = Arc::clone(service.runtime());
     // A task of its own, as the future that a program waits for in `main` does not run where connections do: each
     // would be handed over from thread to thread.
-    runtime.spawn(Box::pin(accept(listener, service, Arc::clone(&runtime), stopping, ended)));
+    runtime.spawn(Box::pin(accept(listener, service.clone(), Arc::clone(&runtime), stopping, ended)));
     stop.await;
-    stop_all.send_replace(true);
-    let _ = accepting.await;
+    let last = tokio::time::Instant::now() + service.options().farewell.limit();
+    let end_accepting = async {
+        service.last_polls().await;
+        stop_all.send_replace(Phase::Parting);
+        let _ = accepting.await;
+    };
+    tokio::join!(service.see_off(), end_accepting);
+    stop_all.send_replace(Phase::Stopped);
     let end = async {
         shut_down.await;
         stop_all.closed().await;
     };
-    let _ = tokio::time::timeout(STOP_TIMEOUT, end).await;
-    Ok(())
+    let _ = tokio::time::timeout_at(last, end).await;
 }
 
 /// Accepts connections until the server stops; `_ended` is dropped when the port is free again.
@@ -145,14 +171,14 @@ async fn accept(
     listener: TcpListener,
     service: Service,
     runtime: Arc<dyn Runtime>,
-    mut stopping: watch::Receiver<bool>,
+    mut stopping: watch::Receiver<Phase>,
     _ended: oneshot::Sender<()>,
 ) {
     let door = service.door();
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
-            () = stopped(&mut stopping) => return,
+            () = reached(Phase::Parting, &mut stopping) => return,
         };
         // A connection that is gone before it was accepted, or too many open files, passes.
         match accepted {
@@ -160,7 +186,7 @@ async fn accept(
                 let Some(guest) = door.admit(stream, remote) else { continue };
                 let (service, mut stopping) = (service.clone(), stopping.clone());
                 runtime.spawn(Box::pin(async move {
-                    guest.serve_without_delay(service, stopped(&mut stopping)).await;
+                    guest.serve_without_delay(service, reached(Phase::Stopped, &mut stopping)).await;
                 }));
             }
             Err(error) => {
@@ -171,9 +197,9 @@ async fn accept(
     }
 }
 
-/// Waits until the server stops, or nobody is left who could stop it.
-async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    let _ = stopping.wait_for(|&stopping| stopping).await;
+/// Waits until the server is so far, or nobody is left who could stop it.
+async fn reached(phase: Phase, stopping: &mut watch::Receiver<Phase>) {
+    let _ = stopping.wait_for(|&now| now >= phase).await;
 }
 
 /// Serves HTTP/1.1 on a connection with bounded heads and the client's address in each request.

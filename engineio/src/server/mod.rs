@@ -9,6 +9,7 @@ mod cors;
 mod deflate;
 mod door;
 mod encodings;
+mod farewell;
 mod fragments;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]
@@ -40,6 +41,7 @@ pub use cookie::{Cookie, SameSite};
 pub use cors::{Cors, Origins};
 pub use deflate::PerMessageDeflate;
 pub use door::{Door, Guest};
+pub use farewell::Farewell;
 pub use hooks::{
     AllowRequest, ClientAddress, ConnectionError, ConnectionErrorHook, Decide, GenerateId, HeadersHook,
 };

@@ -8,6 +8,7 @@ use super::{
     cookie::Cookie,
     cors::Cors,
     deflate::PerMessageDeflate,
+    farewell::Farewell,
     hooks::{AllowRequest, ClientAddress, ConnectionErrorHook, GenerateId, HeadersHook},
     middleware::Middleware,
 };
@@ -60,6 +61,8 @@ pub struct Options {
     pub per_message_deflate: Option<PerMessageDeflate>,
     /// The client library to serve below the path. Default none.
     pub client: Option<Arc<ClientBundle>>,
+    /// How clients are seen off when the server stops.
+    pub farewell: Farewell,
 }
 
 impl Options {
@@ -87,6 +90,7 @@ impl Default for Options {
             http_compression: Some(HttpCompression::default()),
             per_message_deflate: None,
             client: None,
+            farewell: Farewell::default(),
         }
     }
 }
@@ -101,6 +105,7 @@ impl fmt::Debug for Options {
             .field("http_compression", &self.http_compression)
             .field("per_message_deflate", &self.per_message_deflate)
             .field("client", &self.client)
+            .field("farewell", &self.farewell)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,12 @@
 //! Requests of the service's path, each to its session.
 
-use std::{convert::Infallible, fmt, future::Future, pin::Pin, sync::Arc};
+use std::{
+    convert::Infallible,
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use bytes::Bytes;
 use dashmap::Entry;
@@ -44,6 +50,24 @@ struct Inner {
     options: Options,
     peers: Arc<Peers>,
     endpoints: Arc<Endpoints>,
+    /// Whether no session may be opened any more.
+    stopping: AtomicBool,
+    /// Held by each WebSocket's task.
+    connections: Arc<()>,
+}
+
+impl Inner {
+    fn new(
+        application: Arc<dyn Application>,
+        config: Arc<Config>,
+        runtime: Arc<dyn Runtime>,
+        options: Options,
+        peers: Arc<Peers>,
+        endpoints: Arc<Endpoints>,
+    ) -> Self {
+        let (stopping, connections) = (AtomicBool::new(false), Arc::default());
+        Self { application, config, runtime, options, peers, endpoints, stopping, connections }
+    }
 }
 
 impl fmt::Debug for Service {
@@ -65,7 +89,7 @@ impl Server {
         let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
         let (peers, endpoints) = (Arc::clone(self.peers()), Arc::clone(self.endpoints()));
         let application = Arc::new(self.clone());
-        Service(Arc::new(Inner { application, config, runtime, options, peers, endpoints }))
+        Service(Arc::new(Inner::new(application, config, runtime, options, peers, endpoints)))
     }
 }
 
@@ -81,7 +105,7 @@ impl Engine {
     pub fn service_with(&self, options: Options) -> Service {
         let (config, runtime) = (Arc::clone(self.config()), Arc::clone(self.runtime()));
         let (application, peers) = (Arc::new(self.clone()), Arc::clone(self.peers()));
-        Service(Arc::new(Inner { application, config, runtime, options, peers, endpoints: Arc::default() }))
+        Service(Arc::new(Inner::new(application, config, runtime, options, peers, Arc::default())))
     }
 }
 
@@ -95,7 +119,7 @@ impl Service {
         options: Options,
     ) -> Self {
         let (peers, endpoints) = Default::default();
-        Self(Arc::new(Inner { application, config, runtime, options, peers, endpoints }))
+        Self(Arc::new(Inner::new(application, config, runtime, options, peers, endpoints)))
     }
 
     /// Whether a request for this path belongs to the service.
@@ -139,7 +163,8 @@ impl Service {
         {
             return cors.preflight(request.headers());
         }
-        if let Some(mut response) = self.client_file(&request) {
+        let refused = || self.refuse_while_stopping(request.uri().query().unwrap_or_default());
+        if let Some(mut response) = self.client_file(&request).or_else(refused) {
             if let Some(cors) = cors {
                 cors.decorate(request.headers(), response.headers_mut());
             }
@@ -233,6 +258,21 @@ impl Service {
             return None;
         }
         client.respond(name, request.headers())
+    }
+
+    /// How many WebSockets are open, those whose session has ended included.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        Arc::strong_count(&self.0.connections) - 1
+    }
+
+    /// To be held as long as a WebSocket is open.
+    pub(super) fn connection(&self) -> Arc<()> {
+        Arc::clone(&self.0.connections)
+    }
+
+    pub(super) fn stopping(&self) -> &AtomicBool {
+        &self.0.stopping
     }
 
     pub(super) fn config(&self) -> &Arc<Config> {

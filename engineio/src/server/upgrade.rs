@@ -47,7 +47,11 @@ impl Service {
             Some(Wanted::NewSession(opening)) => self.begin(opening, Box::new(parts), upgraded, deflate),
             Some(Wanted::Session(peer)) => {
                 let base64 = Query::parse(parts.uri.query().unwrap_or_default()).wants_base64();
-                self.runtime().spawn(Box::pin(switch(peer, upgraded, base64, deflate)));
+                let open = self.connection();
+                self.runtime().spawn(Box::pin(async move {
+                    switch(peer, upgraded, base64, deflate).await;
+                    drop(open);
+                }));
             }
             None => {}
         }
@@ -83,8 +87,10 @@ impl Service {
             // A client that is gone before the switch leaves nothing behind.
             let Ok(upgraded) = upgraded.await else { return };
             if let Some((connection, peer)) = service.take_over(opening, &parts, upgraded, deflate) {
+                let open = service.connection();
                 drop((service, parts));
                 connection.run(&peer).await;
+                drop(open);
             }
         }));
     }

@@ -6,6 +6,7 @@
 
 mod connecting;
 mod faults;
+mod overload;
 mod scenarios;
 mod server;
 mod terminal;
@@ -15,8 +16,12 @@ use loadtest::{Cli, Report, run};
 
 /// Runs a command line, to which the server and short times are added.
 fn load(server: &server::Running, line: &str) -> Report {
+    load_for(server, line, ["--warmup", "0.1", "--duration", "0.3", "--timeout", "2"])
+}
+
+/// The same with other times.
+fn load_for(server: &server::Running, line: &str, times: [&str; 6]) -> Report {
     let url = format!("http://{}", server.address);
-    let times = ["--warmup", "0.1", "--duration", "0.3", "--timeout", "2"];
     let words = ["loadtest"].into_iter().chain(line.split_whitespace()).chain([url.as_str()]).chain(times);
     run(&Cli::try_parse_from(words).unwrap().command, &mut |_| {})
 }

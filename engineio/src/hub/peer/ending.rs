@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::Ordering};
 
 use super::Peer;
 use crate::{
-    engine::{CloseReason, Input},
+    engine::{CloseReason, Input, Transport},
     hub::refusals::Refusal,
 };
 
@@ -27,6 +27,29 @@ impl Peer {
     /// Ends the session after what was sent before; the reason is "forced close".
     pub fn close(self: &Arc<Self>) {
         self.feed(Input::Close { pending: !self.outbox.is_empty() });
+    }
+
+    /// Reads nothing more from the client's connection, so that what was taken in can be finished before the session is
+    /// closed. Polling goes on: a POST whose answer were held back would look like a broken connection.
+    pub fn hold_back(&self) {
+        if self.transport() != Transport::Polling {
+            self.backlog.seal();
+        }
+    }
+
+    /// Whether something that the client sent is still being worked on.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.receiver.get().is_some_and(|receiver| receiver.is_busy())
+    }
+
+    /// Closes the session, as [`close`](Self::close) does, because the server stops, which is the reason that the
+    /// application hears.
+    pub fn see_off(self: &Arc<Self>) {
+        if let Some(receiver) = self.receiver.get() {
+            receiver.stopping();
+        }
+        self.close();
     }
 
     /// The transport is gone, whoever's fault it was.
