@@ -1,6 +1,7 @@
 // A TCP proxy that cuts connections at random points, in the ways in which networks do.
 
 import net from "node:net";
+import { reset } from "./tcp.mjs";
 
 /** A generator of random numbers that begins with a seed, so that a failure can be tried again (mulberry32). */
 export function randomFrom(seed) {
@@ -25,6 +26,9 @@ export const CUTS = ["close", "reset", "stall", "black hole"];
 
 // How long a silent connection looks alive to the server after the client has given it up.
 const SILENCE = 2000;
+
+/** Closes a socket at once. */
+const destroy = (socket) => socket.destroy();
 
 /** A proxy to `port` of this machine. A cut that is armed happens when so many more bytes have passed one way. */
 export class CuttingProxy {
@@ -65,7 +69,7 @@ export class CuttingProxy {
   /** Ends everything. */
   close() {
     for (const timer of this.#timers) clearTimeout(timer);
-    for (const pair of this.#pairs) this.#end(pair, "destroy");
+    for (const pair of this.#pairs) this.#end(pair, destroy);
     this.#server.close();
   }
 
@@ -87,7 +91,7 @@ export class CuttingProxy {
       side.on("error", () => {});
       side.on("close", () => {
         // The other end of a silent connection learns of nothing.
-        if (!pair.silent) this.#end(pair, "destroy");
+        if (!pair.silent) this.#end(pair, destroy);
       });
     }
   }
@@ -122,17 +126,17 @@ export class CuttingProxy {
   #lose(pair, how) {
     if (how === "close") {
       pair.silent = true;
-      this.#end(pair, "end");
-      this.#later(100, () => this.#end(pair, "destroy"));
+      for (const side of [pair.client, pair.server]) side.end();
+      this.#later(100, () => this.#end(pair, destroy));
       return;
     }
-    if (how === "reset") return this.#end(pair, "resetAndDestroy");
+    if (how === "reset") return this.#end(pair, reset);
     pair.silent = true;
-    this.#later(how === "stall" ? 50 : SILENCE, () => this.#end(pair, "resetAndDestroy"));
+    this.#later(how === "stall" ? 50 : SILENCE, () => this.#end(pair, reset));
   }
 
   #end(pair, how) {
-    if (how !== "end") this.#pairs.delete(pair);
-    for (const side of [pair.client, pair.server]) side[how]();
+    this.#pairs.delete(pair);
+    for (const side of [pair.client, pair.server]) how(side);
   }
 }

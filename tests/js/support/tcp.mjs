@@ -5,6 +5,15 @@ import net from "node:net";
 import { upgradeRequest } from "./raw-http.mjs";
 import { until, within } from "./wait.mjs";
 
+/**
+ * Resets a connection. One whose end is being sent is closed instead: Node would fail to reset it ("reset EINVAL"), keep
+ * the handle for ever, and never exit.
+ */
+export function reset(socket) {
+  if (socket.writableEnded) socket.destroy();
+  else socket.resetAndDestroy();
+}
+
 /** A connection whose every byte is the test's own. */
 export class Tcp {
   #pieces = [];
@@ -83,7 +92,7 @@ export class Tcp {
   }
 
   reset() {
-    this.socket.resetAndDestroy();
+    reset(this.socket);
   }
 
   destroy() {
