@@ -3,10 +3,11 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, Hash, RandomState},
-    net::{IpAddr, Ipv6Addr},
+    net::IpAddr,
     time::{Duration, Instant},
 };
 
+use engineio::hub::network;
 use parking_lot::Mutex;
 
 use crate::{config::Rates, error::Error};
@@ -105,17 +106,6 @@ impl Buckets {
         {
             table.buckets.remove(&any);
         }
-    }
-}
-
-/// One network's address: an IPv6 host has 2^64 addresses of its own.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

@@ -143,8 +143,10 @@ impl Drop for Pass {
     }
 }
 
-/// One network's address: an IPv6 host has 2^64 addresses of its own.
-fn network(address: IpAddr) -> IpAddr {
+/// What limits for each client address count as one: the address, or the network of an IPv6 address, as an IPv6 host has
+/// 2^64 addresses of its own.
+#[must_use]
+pub fn network(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();

@@ -64,7 +64,7 @@ pub use event::Event;
 pub use event_ref::EventRef;
 pub use extract::{Args, Data, EventName, Extension, FromEvent, TimeLeft};
 pub use failure::{EventError, EventErrorKind};
-pub use gate::{Full, Gate, Pass};
+pub use gate::{Full, Gate, Pass, network};
 pub use handler::{Handler, Outcome, Unfinished};
 pub(crate) use handler::{ended, failed};
 pub use handshake::{Handshake, RemoteAddr, Secure};

@@ -15,6 +15,7 @@ mod fragments;
 #[doc(hidden)]
 pub mod fuzz;
 mod gathering;
+mod guards;
 mod headers;
 mod hooks;
 mod http_stream;

@@ -25,6 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
 use super::{
     codec::{Codec, Incoming, Scratch, View},
     deflate::{PerMessageDeflate, deflated},
+    guards::{LostOnDrop, upgrade},
     headers::Body,
     stream::{Reader, Taken, Writer, take_back},
 };
@@ -222,17 +223,10 @@ impl Connection {
     ///
     /// What is written meanwhile goes through `outbox`, as the session's own still belongs to polling.
     pub(super) async fn upgrade(&mut self, peer: &Arc<Peer>, outbox: &Outbox) -> bool {
-        if peer.feed(Input::UpgradeOpened(Transport::Websocket)) == Action::Refuse {
-            return false;
-        }
-        let guard = UpgradeLostOnDrop(peer);
-        let switched = poll_fn(|cx| self.poll_upgrade(peer, outbox, cx)).await;
-        drop(guard);
-        switched
+        upgrade(peer, Transport::Websocket, |cx| self.poll_upgrade(peer, outbox, cx)).await
     }
 
     fn poll_upgrade(&mut self, peer: &Arc<Peer>, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<bool> {
-        peer.wait(Waiting::Upgrade, cx.waker());
         let mut scratch = Scratch::with(&std::mem::take(&mut self.unread));
         let switched = self.probe(peer, outbox, &mut scratch, cx);
         self.unread = scratch.unread().into();
@@ -308,25 +302,6 @@ fn feed(peer: &Arc<Peer>, packet: Result<Packet<'_>, PacketError>) {
             peer.describe(|| format!("undecodable packet: {error}"));
             peer.lost(CloseReason::ParseError);
         }
-    }
-}
-
-/// Ends the session if the connection's task ends for whatever reason, a panic or the runtime's end included.
-pub(super) struct LostOnDrop<'a>(pub(super) &'a Arc<Peer>);
-
-impl Drop for LostOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.lost(CloseReason::TransportError);
-        self.0.outbox().detach();
-    }
-}
-
-/// Frees the session for another upgrade; after a switch this does nothing.
-pub(super) struct UpgradeLostOnDrop<'a>(pub(super) &'a Arc<Peer>);
-
-impl Drop for UpgradeLostOnDrop<'_> {
-    fn drop(&mut self) {
-        self.0.feed(Input::UpgradeLost);
     }
 }
 

@@ -124,12 +124,10 @@ pub enum DecodeError {
         limit: usize,
     },
     /// The event has more arguments than [`Config::max_event_args`].
-    #[error("invalid payload: an event may have {limit} arguments, got {count}")]
+    #[error("invalid payload: an event may have {limit} arguments")]
     TooManyArguments {
         /// The limit.
         limit: usize,
-        /// The event's count.
-        count: usize,
     },
 }
 
@@ -226,9 +224,10 @@ fn check_payload<'a>(
     attachments: usize,
     config: &Config,
 ) -> Result<Cow<'a, str>, DecodeError> {
-    let max_depth = config.max_json_depth;
+    let (max_depth, max_args) = (config.max_json_depth, config.max_event_args);
     let refuse = |error, what| match error {
         ScanError::TooDeep => DecodeError::TooDeep { limit: max_depth },
+        ScanError::TooLong => DecodeError::TooManyArguments { limit: max_args },
         ScanError::Syntax => DecodeError::InvalidPayload(what),
     };
     let mut event = Cow::Borrowed("");
@@ -247,15 +246,15 @@ fn check_payload<'a>(
             scan::value(data, max_depth).map_err(|error| refuse(error, WANTED))?;
         }
         PacketType::Event | PacketType::BinaryEvent => {
-            let array = scan::array(data, max_depth).map_err(|error| refuse(error, EVENT_WANTED))?;
+            // The name is an element as well.
+            let array = scan::array(data, max_depth, max_args.saturating_add(1));
+            let array = array.map_err(|error| refuse(error, EVENT_WANTED))?;
             event = json::event_name(array.first).ok_or(NO_EVENT)?;
             ensure(!is_reserved(&event), "this event name is reserved")?;
-            check_arguments(array.len - 1, config)?;
         }
         PacketType::Ack | PacketType::BinaryAck => {
-            let array = scan::array(data, max_depth);
-            let array = array.map_err(|error| refuse(error, "an acknowledgement is an array"))?;
-            check_arguments(array.len, config)?;
+            scan::array(data, max_depth, max_args)
+                .map_err(|error| refuse(error, "an acknowledgement is an array"))?;
         }
     }
     if kind.is_binary() {
@@ -266,11 +265,6 @@ fn check_payload<'a>(
 
 fn ensure(holds: bool, what: &'static str) -> Result<(), DecodeError> {
     if holds { Ok(()) } else { Err(DecodeError::InvalidPayload(what)) }
-}
-
-fn check_arguments(count: usize, config: &Config) -> Result<(), DecodeError> {
-    let limit = config.max_event_args;
-    if count > limit { Err(DecodeError::TooManyArguments { limit, count }) } else { Ok(()) }
 }
 
 /// Appends a packet's text up to its payload: type, attachment count, namespace and id.
@@ -419,7 +413,7 @@ mod tests {
     fn limits_hold_to_the_number() {
         let args = |count: usize| format!("2[\"a\"{}]", ",0".repeat(count));
         assert!(decode(&args(1_000)).is_ok());
-        let error = DecodeError::TooManyArguments { limit: 1_000, count: 1_001 };
+        let error = DecodeError::TooManyArguments { limit: 1_000 };
         assert_eq!(decode(&args(1_001)), Err(error));
         let nested = |depth: usize| format!("2[\"a\",{}{}]", "[".repeat(depth - 1), "]".repeat(depth - 1));
         assert!(decode(&nested(128)).is_ok());

@@ -11,6 +11,8 @@ pub(super) enum ScanError {
     Syntax,
     /// Arrays and objects are nested too deep.
     TooDeep,
+    /// The array has too many elements.
+    TooLong,
 }
 
 /// An array and its parts, as they stand in the text.
@@ -29,8 +31,8 @@ pub(super) fn value(text: &str, max_depth: usize) -> Result<(), ScanError> {
     scanner.end()
 }
 
-/// Checks that a text is one JSON array.
-pub(super) fn array(text: &str, max_depth: usize) -> Result<Array<'_>, ScanError> {
+/// Checks that a text is one JSON array, of `max_len` elements at most: what is beyond them is not looked at.
+pub(super) fn array(text: &str, max_depth: usize, max_len: usize) -> Result<Array<'_>, ScanError> {
     let mut scanner = Scanner::new(text, max_depth);
     let mut array = Array { first: "", len: 0 };
     scanner.skip_space();
@@ -39,6 +41,9 @@ pub(super) fn array(text: &str, max_depth: usize) -> Result<Array<'_>, ScanError
     scanner.skip_space();
     if !scanner.eat(b']') {
         loop {
+            if array.len == max_len {
+                return Err(ScanError::TooLong);
+            }
             scanner.skip_space();
             let start = scanner.at;
             scanner.value()?;
@@ -310,7 +315,7 @@ mod tests {
     fn depth_is_counted_outside_strings_only() {
         assert_eq!(value("[[]]", 2), Ok(()));
         assert_eq!(value("[{\"a\":[]}]", 2), Err(ScanError::TooDeep));
-        assert_eq!(array("[[[]]]", 2), Err(ScanError::TooDeep));
+        assert_eq!(array("[[[]]]", 2, 9), Err(ScanError::TooDeep));
         assert_eq!(value(r#"["[[[[\"[[["]"#, 1), Ok(()));
         assert_eq!(value("[[],[],[],[]]", 2), Ok(()));
         assert_eq!(value(&"[".repeat(100_000), 128), Err(ScanError::TooDeep));
@@ -321,13 +326,22 @@ mod tests {
 
     #[test]
     fn the_parts_of_an_array_are_found() {
-        let parts = |text| array(text, 9).map(|array| (array.first, array.len)).ok();
+        let parts = |text| array(text, 9, 9).map(|array| (array.first, array.len)).ok();
         assert_eq!(parts("[]"), Some(("", 0)));
         assert_eq!(parts(r#" [ "a" , 1 ] "#), Some((r#""a""#, 2)));
         assert_eq!(parts(r#"[{"a":[1, 2]},"]",3]"#), Some((r#"{"a":[1, 2]}"#, 3)));
         for text in ["", "{}", "1", "[1", "[1]x", "[1]]", "[,]"] {
             assert_eq!(parts(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_beyond_the_longest_array_is_not_looked_at() {
+        assert!(array("[1,2]", 1, 2).is_ok());
+        assert_eq!(array("[1,2,3]", 1, 2), Err(ScanError::TooLong));
+        assert_eq!(array("[1,2,no JSON", 1, 2), Err(ScanError::TooLong));
+        assert_eq!(array("[1,2 3]", 1, 2), Err(ScanError::Syntax));
+        assert!(array("[]", 1, 0).is_ok());
     }
 
     proptest! {

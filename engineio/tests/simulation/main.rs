@@ -21,6 +21,7 @@ mod model;
 mod network;
 mod rng;
 mod runtime;
+mod server_steps;
 mod steps;
 mod transport;
 mod world;

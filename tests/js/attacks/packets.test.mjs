@@ -28,7 +28,7 @@ const BOMBS = [
   ["objects in objects", [fill('42["message",', '{"a":')]],
   ["arrays that are closed as well", [`42["message",${"[".repeat(400_000)}${"]".repeat(400_000)}]`]],
   ["arrays in the payload of CONNECT", [fill("40/custom,", "[")]],
-  ["a hundred thousand arguments", [`42["message"${",1".repeat(100_000)}]`]],
+  ["half a million arguments", [`42["message"${",1".repeat(499_000)}]`]],
   ["an event id of a million digits", [`42${"9".repeat(LIMIT - 20)}["message"]`]],
   ["a count of 10^12 attachments", ['451000000000000-["message",{"_placeholder":true,"num":0}]']],
   ["a count of a million digits", [`45${"9".repeat(LIMIT - 20)}-["message"]`]],

@@ -29,7 +29,7 @@ use crate::{
     hub::{Encoded, Outbox, Peer, Turn, Waiting},
     server::{
         codec::Scratch,
-        websocket::{LostOnDrop, UpgradeLostOnDrop},
+        guards::{LostOnDrop, upgrade},
     },
 };
 
@@ -218,17 +218,10 @@ impl Connection {
     ///
     /// What is written meanwhile goes through `outbox`, as the session's own still belongs to polling.
     pub(super) async fn upgrade(&mut self, peer: &Arc<Peer>, outbox: &Outbox) -> bool {
-        if peer.feed(Input::UpgradeOpened(Transport::Webtransport)) == Action::Refuse {
-            return false;
-        }
-        let guard = UpgradeLostOnDrop(peer);
-        let switched = poll_fn(|cx| {
-            peer.wait(Waiting::Upgrade, cx.waker());
+        upgrade(peer, Transport::Webtransport, |cx| {
             self.with_scratch(|this, scratch| this.probe(peer, outbox, scratch, cx))
         })
-        .await;
-        drop(guard);
-        switched
+        .await
     }
 
     fn probe(

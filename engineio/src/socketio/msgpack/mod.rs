@@ -213,7 +213,7 @@ const NO_EVENT: DecodeError = DecodeError::InvalidPayload("an event is an array 
 
 fn check_arguments(count: u32, config: &Config) -> Result<(), DecodeError> {
     let (count, limit) = (usize::try_from(count).unwrap_or(usize::MAX), config.max_event_args);
-    if count > limit { Err(DecodeError::TooManyArguments { limit, count }) } else { Ok(()) }
+    if count > limit { Err(DecodeError::TooManyArguments { limit }) } else { Ok(()) }
 }
 
 fn read_event_name(head: Head<'_>) -> Result<Cow<'_, str>, DecodeError> {
