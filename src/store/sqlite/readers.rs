@@ -15,6 +15,9 @@ const MAX_READERS: usize = 4;
 /// How long a caller waits for a free connection before it is told that the store is not available.
 const READER_WAIT: Duration = Duration::from_secs(5);
 
+/// How long a caller waits for the end of its read. A disk that hangs must not hold requests for ever.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
+
 /// The pool.
 pub(super) struct Readers {
     idle: Arc<Mutex<Vec<Connection>>>,
@@ -54,7 +57,10 @@ impl Readers {
             drop(permit);
             result
         });
-        read.await.unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
+        timeout(ANSWER_WAIT, read)
+            .await
+            .map_err(|_| StoreError::Unavailable("the disk took too long".to_owned()))?
+            .unwrap_or_else(|error| Err(StoreError::Unavailable(error.to_string())))
     }
 
     /// Refuses further reads, waits for the running ones and closes the connections.

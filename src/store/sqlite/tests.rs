@@ -1,13 +1,17 @@
 //! The contract on SQLite, and what only SQLite can show.
 
-use std::{fs, path::Path, sync::Arc};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, mpsc},
+};
 
 use super::{FILE_NAME, SqliteStore, database_file};
 use crate::store::{
     Store, StoreError,
     contract::{
         Place, contract,
-        support::{TempDir, entered_room, eventually, post, user, whole_history},
+        support::{TempDir, entered_room, eventually, post, text, user, whole_history},
     },
 };
 
@@ -103,9 +107,7 @@ async fn a_full_disk_fails_with_an_answer_and_space_lets_it_recover() {
     limit("1").await.unwrap();
     let mut stored = 0;
     let failure = eventually("the disk is full", async || {
-        let appended = store
-            .append_message(crate::store::contract::support::text(&ann, &code, &"x".repeat(4_000)))
-            .await;
+        let appended = store.append_message(text(&ann, &code, &"x".repeat(4_000))).await;
         stored += usize::from(appended.is_ok());
         appended.err()
     });
@@ -113,6 +115,29 @@ async fn a_full_disk_fails_with_an_answer_and_space_lets_it_recover() {
     limit("1000000").await.unwrap();
     post(&store, &ann, &code, "again").await;
     assert_eq!(whole_history(&store, &ann, &code, 200).await.len(), stored + 1);
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_holds_nobody_for_ever_and_what_was_given_up_is_not_written_later() {
+    let dir = TempDir::new();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let ann = user(&store, "Ann").await;
+    let code = entered_room(&store, &ann).await;
+    let (release, held) = mpsc::channel();
+    let hanging = store.writer.write_statement(move |_| {
+        held.recv().unwrap();
+        Ok(())
+    });
+    // The writer's thread knows nothing of this clock, which jumps to the next time-out while everyone waits.
+    tokio::time::pause();
+    let waiting = store.append_message(text(&ann, &code, "given up"));
+    let (hanging, waiting) = tokio::join!(hanging, waiting);
+    assert!(matches!(hanging, Err(StoreError::Unavailable(_))), "{hanging:?}");
+    assert!(matches!(waiting, Err(StoreError::Unavailable(_))), "{waiting:?}");
+    tokio::time::resume();
+    release.send(()).unwrap();
+    post(&store, &ann, &code, "after it").await;
+    assert_eq!(whole_history(&store, &ann, &code, 10).await, ["after it"]);
 }
 
 #[tokio::test]

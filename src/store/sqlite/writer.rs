@@ -4,7 +4,10 @@ use std::{thread, time::Duration};
 
 use parking_lot::Mutex;
 use rusqlite::Connection;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::timeout,
+};
 
 use super::error::unavailable;
 use crate::store::StoreError;
@@ -20,6 +23,9 @@ const GATHERING: Duration = Duration::from_micros(500);
 
 /// How long a caller waits for a place in the queue before it is told that the store is not available.
 const QUEUE_WAIT: Duration = Duration::from_secs(5);
+
+/// How long a caller waits for the end of its work. A disk that hangs must not hold requests for ever.
+const ANSWER_WAIT: Duration = Duration::from_secs(10);
 
 /// The writer thread's queue, as its callers hold it.
 pub(super) struct Writer {
@@ -66,7 +72,7 @@ impl Writer {
         let job = Box::new(Work { work: Some(work), result: None, reply });
         queue.send_timeout(job, QUEUE_WAIT).await.map_err(|_| overloaded())?;
         drop(queue);
-        answer.await.unwrap_or_else(|_| Err(closed()))
+        timeout(ANSWER_WAIT, answer).await.map_err(|_| slow())?.unwrap_or_else(|_| Err(closed()))
     }
 
     /// Refuses further work and waits until everything accepted is written and the log is folded into the file.
@@ -82,6 +88,9 @@ impl Writer {
 trait Job: Send {
     /// Does the work inside the open transaction and keeps the result.
     fn run(&mut self, conn: &Connection);
+
+    /// Why the work has failed, if it was the database's fault.
+    fn failure(&self) -> Option<&str>;
 
     /// Answers the caller, now that the transaction is durable or has failed.
     fn answer(self: Box<Self>, committed: Result<(), &str>);
@@ -99,7 +108,17 @@ where
     W: FnOnce(&Connection) -> Result<T, StoreError> + Send,
 {
     fn run(&mut self, conn: &Connection) {
-        self.result = self.work.take().map(|work| work(conn));
+        // What its caller has given up must not be done out of nowhere, when the disk works again.
+        if !self.reply.is_closed() {
+            self.result = self.work.take().map(|work| work(conn));
+        }
+    }
+
+    fn failure(&self) -> Option<&str> {
+        match &self.result {
+            Some(Err(StoreError::Unavailable(reason))) => Some(reason),
+            _ => None,
+        }
     }
 
     fn answer(self: Box<Self>, committed: Result<(), &str>) {
@@ -128,9 +147,6 @@ fn run(conn: Connection, mut jobs: mpsc::Receiver<Box<dyn Job>>) {
         }
         last_batch = batch.len();
         let committed = transact(&conn, &mut batch);
-        if let Err(reason) = &committed {
-            tracing::error!(jobs = batch.len(), "sqlite transaction failed: {reason}");
-        }
         for job in batch.drain(..) {
             job.answer(committed.as_ref().map_err(String::as_str).copied());
         }
@@ -159,7 +175,7 @@ fn try_transact(conn: &Connection, batch: &mut [Box<dyn Job>]) -> Result<(), Str
         job.run(conn);
         if conn.is_autocommit() {
             // A full disk or an IO error ends the whole transaction, with the work of the jobs before.
-            return Err("the disk refused the transaction".to_owned());
+            return Err(job.failure().unwrap_or("the disk refused the transaction").to_owned());
         }
     }
     execute(conn, "COMMIT").map_err(|error| error.to_string())
@@ -186,6 +202,10 @@ fn execute(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 fn closed() -> StoreError {
     StoreError::Unavailable("the store is closed".to_owned())
+}
+
+fn slow() -> StoreError {
+    StoreError::Unavailable("the disk took too long".to_owned())
 }
 
 fn overloaded() -> StoreError {

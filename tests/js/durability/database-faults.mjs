@@ -45,8 +45,9 @@ export function databaseFaults(store) {
     for (const [name, { away, stores }, strike, mend] of FAULTS) {
       test(name, { timeout: 90_000 }, async (t) => {
         const roomcast = await Roomcast.start(store);
+        let load;
         try {
-          const load = await Load.begin(roomcast);
+          load = await Load.begin(roomcast);
           const ids = load.sockets.map(({ id }) => id);
           await load.more(20);
           await strike(store);
@@ -66,6 +67,7 @@ export function databaseFaults(store) {
           await answers(roomcast, "/readyz", 200);
           t.diagnostic(load.figures);
         } finally {
+          load?.abandon();
           await mend(store);
           disconnectAll();
           await roomcast.kill();
@@ -76,8 +78,9 @@ export function databaseFaults(store) {
     test("slow: everything takes longer, and nothing fails", { timeout: 60_000 }, async (t) => {
       const roomcast = await Roomcast.start(store);
       const slow = (mode) => failPoint(store, mode, { failCommands: ["find", "insert"], blockConnection: true, blockTimeMS: 200 });
+      let load;
       try {
-        const load = await Load.begin(roomcast);
+        load = await Load.begin(roomcast);
         await slow("alwaysOn");
         await load.more(30);
         await slow("off");
@@ -87,6 +90,7 @@ export function databaseFaults(store) {
         assert.ok(load.longest >= 200 && load.longest < 5_000, load.figures);
         t.diagnostic(load.figures);
       } finally {
+        load?.abandon();
         await slow("off");
         disconnectAll();
         await roomcast.kill();

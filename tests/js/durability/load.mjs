@@ -36,6 +36,7 @@ export class Load {
   live = [];
   #clock = 0;
   #stopping = false;
+  #abandoned = false;
   #writers = [];
 
   static async begin(roomcast, { sockets = 6, posters = 2 } = {}) {
@@ -65,6 +66,11 @@ export class Load {
   async stop() {
     this.#stopping = true;
     await Promise.all(this.#writers);
+  }
+
+  /** Ends the writers wherever they are: a test that fails must not leave them behind. */
+  abandon() {
+    this.#stopping = this.#abandoned = true;
   }
 
   /** Shows that the stored history is what was acknowledged: each message once, in order. Call it after `stop`. */
@@ -114,7 +120,10 @@ export class Load {
       this.messages.push(message);
       const body = { roomCode: this.roomCode, msg: message.msg, clientId: `${user.name}, ${number}` };
       let answer;
-      while (!(answer = await this.#attempt(send, body))) await pause(RETRY_PAUSE);
+      while (!(answer = await this.#attempt(send, body))) {
+        if (this.#abandoned) return;
+        await pause(RETRY_PAUSE);
+      }
       Object.assign(message, { id: answer.message.id, ended: this.#clock++ });
       this.acknowledged++;
       if (answer.duplicate) this.repeats++;
