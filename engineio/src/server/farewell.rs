@@ -56,9 +56,9 @@ impl Service {
     ///
     /// New sessions are refused from now on, with 503. Sessions over long-polling are closed first, as each of their
     /// requests may need a connection, which a server that stops accepts only for a moment (see
-    /// [`last_polls`](Self::last_polls)); then those over WebSockets, little by little. A session is closed when the listeners of what was taken in from it are done, so that the client gets
-    /// their acknowledgements. Sockets leave with "server shutting down", and the official clients come back as soon as
-    /// there is a server again.
+    /// [`last_polls`](Self::last_polls)); then those over WebSockets, little by little. A session is closed when the
+    /// listeners of what was taken in from it are done, so that the client gets their acknowledgements. Sockets leave with
+    /// "server shutting down", and the official clients come back as soon as there is a server again.
     pub async fn see_off(&self) -> bool {
         self.stopping().store(true, Ordering::Release);
         let farewell = self.options().farewell;

@@ -1,7 +1,8 @@
-//! What a connection's task owes its session, however the task ends.
+//! What a connection's task owes its session, however the task ends, and the other tasks.
 
 use std::{
-    future::poll_fn,
+    future::{Future, poll_fn},
+    pin::pin,
     sync::Arc,
     task::{Context, Poll},
 };
@@ -47,4 +48,13 @@ pub(super) async fn upgrade(
         probe(cx)
     })
     .await
+}
+
+/// Has the task polled again once the sockets that have become ready meanwhile have had their turn.
+///
+/// A task that wakes itself is polled before the runtime looks at sockets again, which it does once in many polls: some
+/// clients that never pause could keep all others waiting.
+pub(super) fn poll_again(cx: &mut Context<'_>) {
+    // Polled once, it has the task woken; it is not waited for.
+    let _ = pin!(tokio::task::yield_now()).poll(cx);
 }

@@ -25,7 +25,7 @@ use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
 use super::{
     codec::{Codec, Incoming, Scratch, View},
     deflate::{PerMessageDeflate, deflated},
-    guards::{LostOnDrop, upgrade},
+    guards::{LostOnDrop, poll_again, upgrade},
     headers::Body,
     stream::{Reader, Taken, Writer, take_back},
 };
@@ -132,7 +132,7 @@ impl Connection {
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
         peer.wait(Waiting::Owner, cx.waker());
         if self.read(peer, cx) {
-            cx.waker().wake_by_ref();
+            poll_again(cx);
         }
         self.poll_flush(peer, cx)
     }
@@ -177,7 +177,7 @@ impl Connection {
                 return Poll::Ready(Some(message));
             }
             if reads == READS_AT_ONCE {
-                cx.waker().wake_by_ref();
+                poll_again(cx);
                 break;
             }
             let read = ready!(self.reader.poll_read(cx, scratch.space()));

@@ -75,11 +75,11 @@ describe("frames", () => {
     });
   }
 
-  siege.attack("empty fragments without end, of three clients at once, close with 1008", async () => {
+  siege.attack("empty fragments without end, of ten clients at once, close with 1008", async () => {
     const empty = frame(CONTINUATION, "", { fin: false });
     const piece = Buffer.concat(Array.from({ length: 1000 }, () => empty));
     await Promise.all(
-      Array.from({ length: 3 }, async () => {
+      Array.from({ length: 10 }, async () => {
         const tcp = await openWebSocket(siege.port, PATH);
         await tcp.write(frame(TEXT, "", { fin: false }));
         await tcp.writeForEver(piece, 16_000_000);

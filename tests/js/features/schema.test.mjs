@@ -22,11 +22,14 @@ for (const [name, transports] of Object.entries(TRANSPORTS)) {
   describe(`declared events, ${name}:`, () => {
     const open = () => connect(server.url, { transports });
 
-    /** Two clients in a room. */
+    /** Two clients in a room, the first of which has heard of the second. */
     async function together(room) {
-      const members = [await open(), await open()];
-      for (const member of members) await member.emitWithAck("join", room, ADA);
-      return members;
+      const [first, second] = [await open(), await open()];
+      await first.emitWithAck("join", room, ADA);
+      const joined = once(first, "joined");
+      await second.emitWithAck("join", room, ADA);
+      await joined;
+      return [first, second];
     }
 
     test("are answered with the value or the error that their listener returns", async () => {

@@ -29,7 +29,7 @@ use crate::{
     hub::{Encoded, Outbox, Peer, Turn, Waiting},
     server::{
         codec::Scratch,
-        guards::{LostOnDrop, upgrade},
+        guards::{LostOnDrop, poll_again, upgrade},
     },
 };
 
@@ -127,7 +127,7 @@ impl Connection {
             this.read(peer, scratch, cx)
         });
         if may_be_more {
-            cx.waker().wake_by_ref();
+            poll_again(cx);
         }
         if let Poll::Ready(Err(_)) = self.writer.poll_flush(peer.outbox(), cx) {
             self.is_over = true;
