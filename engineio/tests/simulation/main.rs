@@ -36,7 +36,7 @@ use std::{
 use world::{Tally, World};
 
 /// The runs of an ordinary test run, which take 20 seconds or less of one core.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 5_000;
 
 /// Makes one run; answers its steps, and how often what happened, or else has told what went wrong.
 fn simulate(seed: u64) -> Option<(Vec<String>, Tally)> {

@@ -32,7 +32,7 @@ impl World {
                 0 => socket.emit("ev", &(number, Binary::from(&[1_u8, 2, 3][..]))),
                 1 => socket.emit_volatile("vol", &number),
                 2 => socket.droppable().emit("ev", &number),
-                _ => socket.emit("ev", &(number, "x".repeat(self.rng.pick(&[1, 60])), 0)),
+                _ => socket.emit("ev", &(number, "x".repeat(self.rng.pick(&[1, 60, 900])), 0)),
             };
             self.count(sent);
             self.note(format!("event {number} to {}: {sent:?}", socket.id()));
