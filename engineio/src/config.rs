@@ -105,7 +105,8 @@ pub struct Config {
     pub max_pending_acks: usize,
     /// The time a client has to acknowledge an event that was sent without a time-out of its own. Default 60 s.
     pub ack_timeout: Duration,
-    /// The time other servers of a cluster have to answer. Default 5 s.
+    /// The time other servers of a cluster have to answer, be it to a client that comes back from one of them. Default
+    /// 5 s.
     pub cluster_timeout: Duration,
     /// The frames one WebSocket message may be split into, empty ones counted. Default 16,384.
     pub max_fragments: usize,

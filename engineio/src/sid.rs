@@ -1,6 +1,6 @@
 //! Session and socket ids.
 
-use std::{fmt, str};
+use std::{borrow::Cow, fmt, str};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
@@ -69,6 +69,13 @@ impl serde::Serialize for Sid {
     }
 }
 
+impl<'de> serde::Deserialize<'de> for Sid {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Cow::<str>::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom("wanted an id of 20 characters"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -78,6 +85,7 @@ mod tests {
         for seed in 0..=u8::MAX {
             let sid = Sid::from_bytes([seed; Sid::BYTES]);
             assert_eq!(Sid::parse(&sid.to_string()), Some(sid));
+            assert_eq!(serde_json::from_str::<Sid>(&format!("\"{sid}\"")).ok(), Some(sid));
         }
     }
 
@@ -85,6 +93,7 @@ mod tests {
     fn text_of_another_form_is_no_id() {
         for text in ["", "AAAA", "AAAAAAAAAAAAAAAAAAA ", "AAAAAAAAAAAAAAAAAAAAA", "AAAAAAAAAAAAAAAAAA/="] {
             assert_eq!(Sid::parse(text), None, "{text}");
+            assert!(serde_json::from_str::<Sid>(&format!("\"{text}\"")).is_err());
         }
     }
 }

@@ -37,6 +37,9 @@ pub struct Recovery {
     /// The clients that one namespace waits for; past it the one that has been away longest is given up.
     /// Default 65,536.
     pub max_sessions: usize,
+    /// The clients of one namespace that wait while other servers are asked for their sessions; past it a client begins
+    /// anew. Only an adapter for several servers asks. Default 1,024.
+    pub max_claims: usize,
 }
 
 impl Default for Recovery {
@@ -47,6 +50,7 @@ impl Default for Recovery {
             max_packets: 65_536,
             max_bytes: 64 << 20,
             max_sessions: 65_536,
+            max_claims: 1_024,
         }
     }
 }

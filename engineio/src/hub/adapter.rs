@@ -8,6 +8,7 @@ use super::{
     event::Event,
     namespace::Namespace,
     payload::Payload,
+    recovery::{SessionClaim, SessionReply},
     runtime::BoxFuture,
     socket::{JoinError, Socket},
 };
@@ -63,11 +64,17 @@ pub type Answered<T> = Result<Vec<T>, Unanswered<T>>;
 /// which is all that a single server needs. An adapter for a cluster has a
 /// [`MemoryAdapter`](crate::adapter::MemoryAdapter) as its table and leaves the first half to it. In the second half it
 /// first tells the other servers, unless [`Target::local`] is set, and then calls the same method of its table. What it
-/// hears from another server it gives to the table's methods, a broadcast to [`Namespace::tell_of_broadcast`] before,
-/// and what servers send each other to [`Namespace::receive_server_side`].
+/// hears from another server it gives to the table's methods, but a broadcast to [`Namespace::receive_broadcast`], what
+/// servers send each other to [`Namespace::receive_server_side`] and a claim to [`Namespace::hand_over`].
 ///
 /// No method waits: where other servers must answer, a future is answered, and what the method does at once has been
 /// done when it returns. So packets and what changes rooms keep their order.
+///
+/// What an adapter owes to [connection state recovery](crate::Config::connection_state_recovery) on several servers is
+/// order. All that one server sends to another, events, claims and answers alike, is to arrive in the order in which it
+/// was sent, once and without gaps; what several servers send may mix in any way. [`broadcast`](Self::broadcast) is
+/// called in the order of the events' offsets, while the namespace's history is locked: it must not call listeners or
+/// other servers there and then, but leave that to a task of its own.
 pub trait Adapter: Send + Sync + 'static {
     /// The namespace has been made and has no sockets yet. Called once. An adapter that keeps the namespace must keep
     /// it [weakly](Namespace::downgrade), and must not ask the server for namespaces here.
@@ -117,7 +124,7 @@ pub trait Adapter: Send + Sync + 'static {
     }
 
     /// Sends a packet to each socket that is meant; the packet is encoded already. What other servers need to encode it
-    /// again is in [`Encoded::event`].
+    /// again is in [`Encoded::event`], the offset included.
     fn broadcast(&self, target: &Target, packet: &Encoded, volatile: bool) {
         self.for_each(target, &mut |socket| {
             socket.peer().send(packet.clone(), volatile);
@@ -178,6 +185,19 @@ pub trait Adapter: Send + Sync + 'static {
     }
 
     // ---- the other servers themselves ----
+
+    /// Asks the other servers for a session that this one does not have, each for the answer of its
+    /// [`Namespace::hand_over`], which have `timeout` to come. All servers are asked whose broadcasts may still arrive.
+    ///
+    /// It is called for clients that came back, and only with
+    /// [`Config::connection_state_recovery`](crate::Config::connection_state_recovery). The client waits for it.
+    fn restore_session(
+        &self,
+        _claim: &SessionClaim,
+        _timeout: Duration,
+    ) -> BoxFuture<'static, Answered<SessionReply>> {
+        Box::pin(ready(Ok(Vec::new())))
+    }
 
     /// Sends an event to the other servers.
     fn server_side_emit(&self, _event: &Event) {}

@@ -22,7 +22,7 @@ use super::{
     namespace::{Entry, NamespaceRequest, Namespaces},
     peer::Peer,
     reason::DisconnectReason,
-    recovery::History,
+    recovery::{Claim, History, Session},
     refusals::Refusal,
     runtime::BoxFuture,
     socket::Socket,
@@ -271,8 +271,31 @@ impl Inner {
         }
     }
 
-    /// Makes a socket and asks the namespace's middlewares.
+    /// Looks for the session that a client comes back to, be it on another server, and seats the client.
     fn enter(self: &Arc<Self>, peer: &Arc<Peer>, entry: Entry, auth: &str) {
+        let history = entry.namespace.history().filter(|_| peer.revision() == Revision::V4);
+        let Some((history, claim)) = history.and_then(|history| Some((history, Claim::read(auth)?))) else {
+            return self.seat(peer, entry, auth, None);
+        };
+        let session = history.claim(&claim, peer);
+        if session.is_some() || history.knows(&claim.pid) {
+            return self.seat(peer, entry, auth, session);
+        }
+        run(peer, Box::pin(Arc::clone(self).fetch(Arc::clone(peer), entry, auth.into(), claim)));
+    }
+
+    /// Seats a client whose session may come from another server.
+    async fn fetch(self: Arc<Self>, peer: Arc<Peer>, entry: Entry, auth: Box<str>, claim: Claim) {
+        entry.namespace.fetch_session(&claim, &peer).await;
+        // A client that is gone by now finds the session here, or is asked for it by the server it comes to.
+        if !self.state.lock().closed {
+            let session = entry.namespace.history().and_then(|history| history.claim(&claim, &peer));
+            self.seat(&peer, entry, &auth, session);
+        }
+    }
+
+    /// Makes a socket and asks the namespace's middlewares.
+    fn seat(self: &Arc<Self>, peer: &Arc<Peer>, entry: Entry, auth: &str, session: Option<Session>) {
         let connection = Arc::downgrade(self);
         let leave = move |name: &str| {
             if let Some(connection) = connection.upgrade() {
@@ -281,9 +304,7 @@ impl Inner {
             }
         };
         let handshake = Arc::clone(&self.handshake);
-        let history = entry.namespace.history().filter(|_| peer.revision() == Revision::V4);
-        let session = history.and_then(|history| history.claim(auth, peer));
-        let skips = session.is_some() && history.is_some_and(History::skips_middlewares);
+        let skips = session.is_some() && entry.namespace.history().is_some_and(History::skips_middlewares);
         let middlewares = if skips { Vec::new() } else { entry.namespace.middlewares() };
         let socket = Socket::new(Arc::clone(peer), entry, handshake, auth, Box::new(leave), session);
         socket.hold_session();

@@ -130,7 +130,16 @@ impl Draft {
     }
 
     /// The packet with the arguments it has.
-    pub(crate) fn finish(mut self) -> Encoded {
+    pub(crate) fn finish(self) -> Encoded {
+        self.finish_with_tail(|_| {})
+    }
+
+    /// The packet with what `write` appends to its arguments.
+    fn finish_with_tail(mut self, write: impl FnOnce(&mut Vec<u8>)) -> Encoded {
+        let end = self.buffer.len();
+        write(&mut self.buffer);
+        // An offset in its quotes is the longest there is.
+        let tail = u8::try_from(self.buffer.len() - end).unwrap_or(u8::MAX);
         self.buffer.push(b']');
         let packet = match self.form {
             Form::Text => Encoded::from_buffer(self.buffer, &self.attachments),
@@ -138,26 +147,28 @@ impl Draft {
                 to_msgpack(kind, &namespace, id, &self.buffer[head..], &self.attachments)
             }
         };
-        packet.with_compression(self.compress).with_worth(self.worth)
+        packet.with_compression(self.compress).with_worth(self.worth).with_tail(tail)
     }
 
     /// The packet with an offset as its last argument, which `write` appends.
-    pub(crate) fn finish_with_offset(mut self, write: impl FnOnce(&mut Vec<u8>)) -> Encoded {
-        self.buffer.extend_from_slice(b",\"");
-        write(&mut self.buffer);
-        self.buffer.push(b'"');
-        self.finish()
+    pub(crate) fn finish_with_offset(self, write: impl FnOnce(&mut Vec<u8>)) -> Encoded {
+        self.finish_with_tail(|out| {
+            out.extend_from_slice(b",\"");
+            write(out);
+            out.push(b'"');
+        })
     }
 
     /// The packet of an event that has no offset, for clients that look for one.
     ///
     /// They take any string at an event's end for an offset, be it the event's name. Behind a string a `null` is
     /// added, so that they keep the offset they have.
-    pub(crate) fn finish_without_offset(mut self) -> Encoded {
-        if self.buffer.trim_ascii_end().ends_with(b"\"") {
-            self.buffer.extend_from_slice(b",null");
-        }
-        self.finish()
+    pub(crate) fn finish_without_offset(self) -> Encoded {
+        self.finish_with_tail(|out| {
+            if out.trim_ascii_end().ends_with(b"\"") {
+                out.extend_from_slice(b",null");
+            }
+        })
     }
 }
 
@@ -299,7 +310,7 @@ fn message() -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::socketio::Binary;
+    use crate::{hub::event::Event, socketio::Binary};
 
     fn to(namespace: &str) -> Route<'_> {
         Route { namespace, parser: Parser::Json, max_attachments: 2 }
@@ -325,6 +336,20 @@ mod tests {
         assert_eq!(payload(&encoded), wanted);
         let encoded = ack(to("/"), 1, &Typed(&Binary::from("abc"))).unwrap();
         assert_eq!(payload(&encoded), "461-1[{\"_placeholder\":true,\"num\":0}]\x1ebYWJj");
+    }
+
+    #[test]
+    fn an_event_is_passed_on_to_other_servers_without_what_the_library_has_added() {
+        for parser in [Parser::Json, Parser::Msgpack] {
+            let route = Route { namespace: "/", parser, max_attachments: 2 };
+            let draft = draft(route, None, "ev", &Typed(&(Binary::from("abc"), "text"))).unwrap();
+            let plain = Event::new("ev", &(Binary::from("abc"), "text")).unwrap();
+            assert_eq!(draft.clone().finish().event().unwrap(), plain, "{parser:?}");
+            assert_eq!(draft.clone().finish_without_offset().event().unwrap(), plain, "{parser:?}");
+            let named = draft.finish_with_offset(|out| out.extend_from_slice(b"BwcHBw.1f")).event();
+            let offset = Some("BwcHBw.1f".into());
+            assert_eq!(named.unwrap(), Event { offset, ..plain }, "{parser:?}");
+        }
     }
 
     #[test]

@@ -36,6 +36,8 @@ struct Inner {
     packets: usize,
     compress: bool,
     worth: Worth,
+    /// The bytes behind an event's arguments that the library has put there.
+    tail: u8,
     /// Most packets are for WebSockets of protocol 4 alone, so that what others need has a place of its own.
     others: OnceLock<Box<Others>>,
 }
@@ -148,6 +150,7 @@ impl Encoded {
             packets,
             compress: true,
             worth: Worth::Kept,
+            tail: 0,
             others: OnceLock::new(),
         }))
     }
@@ -168,6 +171,14 @@ impl Encoded {
         if self.0.worth != worth {
             let inner = Arc::make_mut(&mut self.0);
             (inner.worth, inner.others) = (worth, OnceLock::new());
+        }
+        self
+    }
+
+    /// Says how many bytes of JSON stand behind an event's arguments that are not its program's.
+    pub(super) fn with_tail(mut self, tail: u8) -> Self {
+        if self.0.tail != tail {
+            Arc::make_mut(&mut self.0).tail = tail;
         }
         self
     }
@@ -206,12 +217,17 @@ impl Encoded {
         self.0.packets
     }
 
-    /// The Socket.IO event that this packet carries, for another server to encode again; `None` if it carries anything
-    /// else.
+    /// The Socket.IO event that this packet carries, for another server to encode again, with the offset by which this
+    /// server knows it; `None` if it carries anything else.
     #[must_use]
     pub fn event(&self) -> Option<Event> {
         let (array, attachments) = self.event_parts()?;
-        Event::from_json(&array, attachments).ok()
+        let inner = array.strip_suffix(']')?;
+        let (own, tail) = inner.split_at_checked(inner.len().checked_sub(self.0.tail.into())?)?;
+        let offset = tail.strip_prefix(",\"").and_then(|tail| tail.strip_suffix('"'));
+        let mut event = Event::from_json(&format!("{own}]"), attachments).ok()?;
+        event.offset = offset.map(Into::into);
+        Some(event)
     }
 
     /// The array of the Socket.IO event that this packet carries, and its attachments.

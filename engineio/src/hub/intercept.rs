@@ -28,7 +28,7 @@ impl Incoming {
     fn of(event: &EventRef<'_>) -> Self {
         let args = Payload::from_event(event.data, event.attachments);
         let (socket, name) = (event.socket.clone(), event.name.to_owned());
-        Self { socket, event: Event { name, args }, wants_ack: event.ack.is_some() }
+        Self { socket, event: Event { name, args, offset: None }, wants_ack: event.ack.is_some() }
     }
 
     /// The socket that sent it.

@@ -81,6 +81,7 @@ pub use peer::{MAX_DESCRIPTION, Peer, Peers, PollAnswer, close_all};
 pub use poll_payload::PollPayload;
 pub use queue::Form;
 pub use reason::{DisconnectDetails, DisconnectReason};
+pub use recovery::{SessionClaim, SessionReply};
 pub use refusals::{Refusal, Refusals};
 pub use runtime::{BoxFuture, Flush, Runtime, Timed};
 pub use server::Server;

@@ -41,8 +41,8 @@ pub(super) fn tell(socket: &Socket, packet: &Encoded) {
 
 impl Namespace {
     /// Tells those who listen to what is sent of a broadcast to this server's sockets. To be called before it, with no
-    /// lock held, by adapters for what they get from other servers; the listeners may change rooms.
-    pub fn tell_of_broadcast(&self, target: &Target, packet: &Encoded) {
+    /// lock held; the listeners may change rooms.
+    pub(super) fn tell_of_broadcast(&self, target: &Target, packet: &Encoded) {
         if self.is_overheard() {
             let mut sockets = collect(self.adapter(), target);
             sockets.retain(Socket::is_overheard);

@@ -80,6 +80,8 @@ refusals! {
     DynamicNamespaces = "dynamic_namespaces",
     /// A room past [`Config::max_rooms`](crate::Config::max_rooms) or with a name that is too long.
     Rooms = "rooms",
+    /// A session that other servers were not asked for, past [`Recovery::max_claims`](crate::Recovery::max_claims).
+    SessionClaims = "session_claims",
     /// A client closed as its queue was full.
     SlowReader = "slow_reader",
     /// An event past [`Config::max_pending_acks`](crate::Config::max_pending_acks).

@@ -73,10 +73,15 @@ impl World {
 
     /// A world whose namespaces have adapters of the test's choice.
     pub fn with_adapter(config: Config, adapter: AdapterFactory) -> Self {
+        Self::with_ids_from(1, config, adapter)
+    }
+
+    /// A world beside others, whose ids must not be its own.
+    pub fn with_ids_from(first: u64, config: Config, adapter: AdapterFactory) -> Self {
         let runtime = Arc::new(FakeRuntime {
             start: Instant::now(),
             elapsed: Mutex::default(),
-            ids: AtomicU64::new(1),
+            ids: AtomicU64::new(first),
             tasks: Mutex::default(),
             visits: Mutex::default(),
         });

@@ -13,7 +13,7 @@
 #![allow(missing_docs, unreachable_pub, reason = "tests are described by their names and used by nobody")]
 
 #[allow(dead_code, reason = "other tests use more of it")]
-#[path = "../core/cluster/bus.rs"]
+#[path = "../core/cluster/bus/mod.rs"]
 mod bus;
 mod client;
 mod invariants;

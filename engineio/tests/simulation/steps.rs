@@ -228,7 +228,7 @@ impl World {
         self.tally.relayed += 1;
         if let Some((target, json)) = parcel.event() {
             let number = json.split([',', ']']).nth(1).and_then(|number| number.parse().ok()).unwrap();
-            let promise = promise_of(json, Promise::Once);
+            let promise = promise_of(&json, Promise::Once);
             let (rooms, except) = names(target);
             self.model.lock().broadcast(node, &rooms, &except, number, promise);
         }

@@ -5,6 +5,7 @@ mod hooks;
 mod parent;
 mod pattern;
 mod registry;
+mod restoring;
 mod room_events;
 mod server_side;
 
@@ -28,10 +29,11 @@ use super::{
     event::Event,
     middleware::Middleware,
     payload::Payload,
-    recovery::{History, Stay},
+    recovery::{Audience, History, Stay},
     runtime::{BoxFuture, Runtime},
     socket::Socket,
     state::{State, Values},
+    turn::Turn,
 };
 use crate::{config::Config, sid::Sid, socketio::AckId};
 
@@ -202,17 +204,6 @@ impl Namespace {
         self.0.ack_ids.fetch_add(1, Ordering::Relaxed)
     }
 
-    /// Encodes an event that came from another server for the clients of this namespace.
-    ///
-    /// # Errors
-    /// Clients would not accept the event.
-    pub fn encode(&self, event: &Event, id: Option<AckId>) -> Result<Encoded, EmitError> {
-        let draft = encode::draft(self.route(), id, &event.name, &event.args)?;
-        // Clients would take a string at its end for an offset, unless they are to answer it.
-        let is_guarded = id.is_none() && self.0.history.is_some();
-        Ok(if is_guarded { draft.finish_without_offset() } else { draft.finish() })
-    }
-
     // ---- listeners ----
 
     pub(crate) fn hooks(&self) -> &Hooks {
@@ -311,6 +302,31 @@ impl Namespace {
     ) -> Result<BoxFuture<'static, Answered<Payload>>, EmitError> {
         let event = server_side::event(event, args)?;
         Ok(self.adapter().server_side_emit_with_ack(&event, timeout))
+    }
+
+    /// Sends an event that came from another server to the clients of this one, and keeps it for those that may come
+    /// back, as the event's offset says; for adapters.
+    ///
+    /// # Errors
+    /// Clients would not accept the event.
+    pub fn receive_broadcast(&self, target: &Target, event: &Event, volatile: bool) -> Result<(), EmitError> {
+        let draft = encode::draft(self.route(), None, &event.name, &event.args)?;
+        let target = Target { local: true, ..target.clone() };
+        let _turn = Turn::begin(self.runtime());
+        // Listeners to what is sent are called before, as no lock may be held.
+        if self.is_overheard() {
+            self.tell_of_broadcast(&target, &draft.clone().finish());
+        }
+        let send = |packet: &Encoded| self.adapter().broadcast(&target, packet, volatile);
+        match self.history() {
+            None => send(&draft.finish()),
+            Some(_) if volatile => send(&draft.finish_without_offset()),
+            Some(history) => {
+                let audience = Audience::Rooms(target.clone());
+                history.open().hear(event.offset.as_deref(), draft, audience, send);
+            }
+        }
+        Ok(())
     }
 
     /// Calls the listeners of an event that came from another server; for adapters.

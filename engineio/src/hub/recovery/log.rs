@@ -2,7 +2,11 @@
 
 use std::{collections::VecDeque, time::Instant};
 
-use super::membership::{Audience, Membership};
+use super::{
+    heard::Heard,
+    membership::{Audience, Membership},
+    offset::{Mark, Tag},
+};
 use crate::{config::Recovery, hub::encoded::Encoded, sid::Sid};
 
 #[derive(Debug)]
@@ -12,6 +16,8 @@ struct Entry {
     sent: Instant,
     audience: Audience,
     packet: Encoded,
+    /// The name it has on all servers, if all of them have heard it.
+    mark: Option<Mark>,
 }
 
 impl Entry {
@@ -28,6 +34,8 @@ pub(super) struct Log {
     bytes: usize,
     /// The latest event that was forgotten, and when it was sent.
     forgotten: Option<(u64, Instant)>,
+    /// How far the events of the other servers have come.
+    pub(super) heard: Heard,
 }
 
 impl Log {
@@ -48,10 +56,11 @@ impl Log {
         number: u64,
         audience: Audience,
         packet: Encoded,
+        mark: Option<Mark>,
         now: Instant,
         limits: &Recovery,
     ) {
-        let entry = Entry { number, sent: now, audience, packet };
+        let entry = Entry { number, sent: now, audience, packet, mark };
         self.bytes += entry.bytes();
         self.entries.push_back(entry);
         while self.entries.len() > limits.max_packets || self.bytes > limits.max_bytes {
@@ -66,6 +75,7 @@ impl Log {
         while self.oldest().is_some_and(|sent| sent < time) {
             self.forget_oldest();
         }
+        self.heard.expire(time);
         if self.entries.capacity() > 64 && self.entries.len() * 4 < self.entries.capacity() {
             self.entries.shrink_to(self.entries.len() * 2);
         }
@@ -75,6 +85,9 @@ impl Log {
         let Some(entry) = self.entries.pop_front() else { return false };
         self.bytes -= entry.bytes();
         self.forgotten = Some((entry.number, entry.sent));
+        if let Some(mark) = entry.mark {
+            self.heard.lose(mark, entry.sent);
+        }
         true
     }
 
@@ -103,6 +116,30 @@ impl Log {
             .filter(move |entry| membership.hears(id, entry.number, &entry.audience))
             .map(|entry| (entry.number, &entry.packet))
     }
+
+    /// The events of all servers that were for the socket `id` and that come after those its server had, which were up
+    /// to the one that `known` answers for each server. `None` if it is not known of all whether they do.
+    pub(super) fn later(
+        &self,
+        id: &Sid,
+        membership: &Membership,
+        known: impl Fn(Tag) -> Option<u64>,
+    ) -> Option<Vec<&Encoded>> {
+        if self.heard.lacks_after(&known) {
+            return None;
+        }
+        let mut later = Vec::new();
+        for entry in &self.entries {
+            let Some(mark) = entry.mark else { continue };
+            let last = known(mark.tag);
+            let comes_after = last.is_none_or(|last| mark.number > last);
+            if comes_after && membership.hears(id, entry.number, &entry.audience) {
+                last?;
+                later.push(&entry.packet);
+            }
+        }
+        Some(later)
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +157,8 @@ mod tests {
             let packet = Encoded::text(|out| out.resize(out.len() + bytes, b'x'));
             let number = log.number();
             let audience = Audience::Rooms(Target::default());
-            log.keep(number, audience, packet, start + Duration::from_secs(second.into()), limits);
+            let sent = start + Duration::from_secs(second.into());
+            log.keep(number, audience, packet, None, sent, limits);
         }
         log
     }

@@ -18,6 +18,11 @@ pub(crate) enum Audience {
 }
 
 impl Audience {
+    /// Whether sockets of other servers are meant as well.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Audience::Rooms(target) if !target.local)
+    }
+
     /// The memory it keeps on the heap, in bytes; names of rooms are shared with whoever is in them.
     pub(super) fn heap_bytes(&self) -> usize {
         match self {

@@ -7,24 +7,28 @@
 //! Numbering, sending and keeping are one step under one lock, so that each client gets events in the order of their
 //! numbers, and nobody can join or leave in between.
 
+mod claim;
+mod handover;
+mod heard;
 mod log;
 mod membership;
 mod offset;
 mod stay;
+mod waiting;
 
 use std::{
-    borrow::Cow,
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Weak},
+    task::Waker,
     time::{Duration, Instant},
 };
 
 use parking_lot::{Mutex, MutexGuard};
-use serde::Deserialize;
 
 use self::{
     log::Log,
-    offset::{Offset, Tag},
+    offset::{Mark, Offset, Tag},
+    waiting::Woken,
 };
 use super::{
     encode::Draft,
@@ -39,9 +43,12 @@ use crate::{
 };
 
 pub(crate) use self::{
+    claim::Claim,
     membership::Audience,
     stay::{Session, Stay},
+    waiting::until,
 };
+pub use self::{claim::SessionClaim, handover::SessionReply};
 
 /// The shortest time between two visits that look for what has expired.
 const VISIT_EVERY: Duration = Duration::from_secs(1);
@@ -67,21 +74,18 @@ struct State {
     away: BTreeMap<(Instant, u64), Sid>,
     partings: u64,
     armed: Option<Instant>,
+    /// How many clients wait for what other servers may have of them.
+    open_claims: usize,
+    /// The `pid`s that other servers have been asked for.
+    asked_for: HashSet<Sid>,
+    /// Who looks again when something has changed.
+    waiting: Vec<Waker>,
 }
 
 /// A client by its `pid`.
 enum Client {
     Here(Weak<super::socket::Inner>),
     Away(u64, Box<Session>),
-}
-
-/// What a CONNECT packet's payload says of an earlier connection.
-#[derive(Deserialize)]
-struct Claim<'a> {
-    #[serde(borrow)]
-    pid: Cow<'a, str>,
-    #[serde(borrow, default)]
-    offset: Option<Cow<'a, str>>,
 }
 
 impl History {
@@ -107,27 +111,37 @@ impl History {
 
     /// Opens the history. No listener may be called while it is open.
     pub(crate) fn open(&self) -> Book<'_> {
-        Book { state: self.state.lock(), history: self, dropped: Vec::new() }
+        Book { state: self.state.lock(), history: self, dropped: Vec::new(), woken: Woken::default() }
     }
 
-    /// Takes the session that a CONNECT packet's payload asks for, if it can go on without a gap.
+    /// Takes the session that a client claims, if it can go on without a gap.
     ///
     /// A connection of the same client that still looks alive is dead, or the client would not come over another one:
     /// it is ended first.
-    pub(crate) fn claim(&self, auth: &str, newcomer: &Arc<Peer>) -> Option<Session> {
-        let claim: Claim<'_> = serde_json::from_str(auth).ok()?;
-        let pid = Sid::parse(&claim.pid)?;
-        let superseded = self.open().holder_before(&pid, claim.offset.as_deref(), newcomer)?;
+    pub(crate) fn claim(&self, claim: &Claim, newcomer: &Arc<Peer>) -> Option<Session> {
+        self.supersede(claim, Some(newcomer))?;
+        self.open().take(claim)
+    }
+
+    /// Ends the connection that the client of a session had; `None` if the session cannot go on.
+    fn supersede(&self, claim: &Claim, newcomer: Option<&Arc<Peer>>) -> Option<()> {
+        let superseded = self.open().holder_before(claim, newcomer)?;
         if let Some(socket) = superseded {
             socket.supersede();
         }
-        self.open().take(&pid, claim.offset.as_deref())
+        Some(())
+    }
+
+    /// Whether a client's session is here, and nowhere else.
+    pub(crate) fn knows(&self, pid: &Sid) -> bool {
+        self.open().holder(pid).is_some()
     }
 }
 
 impl Timed for History {
     fn fire(self: Arc<Self>, at: Instant) {
         let mut book = self.open();
+        book.wake();
         if book.state.armed == Some(at) {
             book.state.armed = None;
             book.expire(self.runtime.now());
@@ -143,6 +157,7 @@ pub(crate) struct Book<'a> {
     /// Sessions nobody waits for any more. Their end may be that of the namespace, so it has to wait until the history
     /// is closed: fields are dropped in their order.
     dropped: Vec<Client>,
+    woken: Woken,
 }
 
 impl Book<'_> {
@@ -158,17 +173,40 @@ impl Book<'_> {
         audience: Audience,
         send: impl FnOnce(&Encoded) -> R,
     ) -> R {
-        let number = self.state.log.number();
-        let packet = draft.finish_with_offset(|out| self.history.tag.write(number, out));
-        let sent = send(&packet);
-        if !self.state.clients.is_empty() {
-            // Sent before it is dated: what is older than an answered ping has arrived.
-            let now = self.history.runtime.now();
-            self.state.log.keep(number, audience, packet, now, &self.history.limits);
-            self.expire(now);
-            self.arm();
+        let own = self.history.tag.mark(self.state.log.number());
+        let (packet, sent) = send_with_offset(own, draft, send);
+        // Where a client that comes from another server is waited for, what is sent meanwhile may be for it.
+        if !self.state.clients.is_empty() || self.state.open_claims > 0 {
+            let mark = audience.is_shared().then_some(own);
+            self.keep(own, audience, packet, mark);
         }
         sent
+    }
+
+    /// Numbers, hands on and keeps an event of another server, which has this offset there. It is kept even if nobody is
+    /// here, for clients that come from a server which has not heard it yet.
+    pub(crate) fn hear(
+        &mut self,
+        offset: Option<&str>,
+        draft: Draft,
+        audience: Audience,
+        send: impl FnOnce(&Encoded),
+    ) {
+        let own = self.history.tag.mark(self.state.log.number());
+        let (packet, ()) = send_with_offset(own, draft, send);
+        let mark = offset.and_then(Mark::parse);
+        if let Some(mark) = mark {
+            self.reach(mark);
+        }
+        self.keep(own, audience, packet, mark);
+    }
+
+    /// Keeps an event that has been sent before it is dated: what is older than an answered ping has arrived.
+    fn keep(&mut self, own: Mark, audience: Audience, packet: Encoded, mark: Option<Mark>) {
+        let now = self.history.runtime.now();
+        self.state.log.keep(own.number, audience, packet, mark, now, &self.history.limits);
+        self.expire(now);
+        self.arm();
     }
 
     /// Who has this `pid`: a socket, `Some(None)` while it is away, `None` if nobody.
@@ -209,21 +247,23 @@ impl Book<'_> {
 
     /// The socket that a client has to be taken from before its session can go on over the connection of `newcomer`:
     /// `Some(None)` if there is none, `None` if the session cannot go on.
-    fn holder_before(&self, pid: &Sid, offset: Option<&str>, newcomer: &Arc<Peer>) -> Option<Option<Socket>> {
-        let holder = self.holder(pid)?;
+    fn holder_before(&self, claim: &Claim, newcomer: Option<&Arc<Peer>>) -> Option<Option<Socket>> {
+        let holder = self.holder(&claim.pid)?;
         if let Some(socket) = &holder {
-            let same = Arc::ptr_eq(socket.peer(), newcomer);
+            let same = newcomer.is_some_and(|newcomer| Arc::ptr_eq(socket.peer(), newcomer));
+            let offset = claim.offset.as_deref();
             let goes_on = socket.with_stay(|stay| self.position(socket.id(), stay, offset).is_some());
             (goes_on? && !same).then_some(())?;
         }
         Some(holder)
     }
 
-    fn take(&mut self, pid: &Sid, offset: Option<&str>) -> Option<Session> {
+    fn take(&mut self, claim: &Claim) -> Option<Session> {
+        let pid = &claim.pid;
         let Client::Away(parting, session) = self.state.clients.get(pid)? else { return None };
         let until = session.stay.until.filter(|until| *until > self.history.runtime.now())?;
         let key = (until, *parting);
-        let from = self.position(&session.id, &session.stay, offset)?;
+        let from = self.position(&session.id, &session.stay, claim.offset.as_deref())?;
         self.state.away.remove(&key);
         let Some(Client::Away(_, mut session)) = self.state.clients.insert(*pid, Client::Here(Weak::new()))
         else {
@@ -285,4 +325,11 @@ impl Book<'_> {
         let this: Weak<dyn Timed> = Weak::<History>::clone(&self.history.this);
         self.history.runtime.arm(at, this);
     }
+}
+
+/// Lets `send` hand out an event by the name it has here.
+fn send_with_offset<R>(own: Mark, draft: Draft, send: impl FnOnce(&Encoded) -> R) -> (Encoded, R) {
+    let packet = draft.finish_with_offset(|out| own.write(out));
+    let sent = send(&packet);
+    (packet, sent)
 }

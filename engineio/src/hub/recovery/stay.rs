@@ -52,6 +52,14 @@ impl Stay {
         }
     }
 
+    /// That of a client which comes from another server and is away until then; what it missed there comes after the
+    /// event `last`.
+    pub(super) fn moved(pid: Sid, membership: Membership, last: u64, until: Instant, now: Instant) -> Self {
+        let mut stay = Self { membership, until: Some(until), ..Self::new(pid, now) };
+        stay.begin(last, now);
+        stay
+    }
+
     /// The client is let in for the first time, after the event `last`.
     pub(crate) fn begin(&mut self, last: u64, now: Instant) {
         (self.start, self.floor, self.resumed_to) = (last, last, last);

@@ -2,6 +2,7 @@
 
 #[allow(dead_code, reason = "the simulation uses more of it")]
 mod bus;
+mod recovery;
 
 use std::{
     pin::{Pin, pin},

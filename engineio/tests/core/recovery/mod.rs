@@ -26,16 +26,16 @@ fn with(recovery: Recovery) -> World {
 
 /// What a client remembers: as the official one does, the last argument of an event if it is a string.
 #[derive(Clone, Debug, Default, PartialEq)]
-struct Memory {
-    id: String,
-    pid: String,
-    offset: Option<String>,
-    events: Vec<Value>,
+pub struct Memory {
+    pub id: String,
+    pub pid: String,
+    pub offset: Option<String>,
+    pub events: Vec<Value>,
 }
 
 impl Memory {
     /// Takes in packets in the order in which they came; those before the answer to CONNECT count as well.
-    fn take_in(&mut self, packets: &[String]) {
+    pub fn take_in(&mut self, packets: &[String]) {
         for packet in packets {
             if let Some(reply) = packet.strip_prefix("40") {
                 let reply: Value = serde_json::from_str(reply).unwrap();
@@ -52,17 +52,17 @@ impl Memory {
         }
     }
 
-    fn take_events(&mut self) -> Vec<Value> {
+    pub fn take_events(&mut self) -> Vec<Value> {
         std::mem::take(&mut self.events)
     }
 
-    fn connect(&self) -> String {
+    pub fn connect(&self) -> String {
         format!("0{}", json!({ "pid": self.pid, "offset": self.offset }))
     }
 }
 
 /// A client that has joined `/`, and what it remembers.
-fn joined(world: &World) -> (Client, Memory) {
+pub fn joined(world: &World) -> (Client, Memory) {
     let (client, mut memory) = (world.client(), Memory::default());
     client.send("0");
     memory.take_in(&client.received());
@@ -78,7 +78,7 @@ fn back(world: &World, memory: &mut Memory) -> (Client, bool) {
     (client, memory.pid == before.pid && memory.id == before.id)
 }
 
-fn socket(world: &World, memory: &Memory) -> Socket {
+pub fn socket(world: &World, memory: &Memory) -> Socket {
     let sockets = world.io.of("/").sockets();
     sockets.into_iter().find(|socket| socket.id().as_str() == memory.id).unwrap()
 }
