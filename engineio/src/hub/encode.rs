@@ -55,6 +55,11 @@ impl<'a> Route<'a> {
 
 /// What follows an event's name, or fills an answer.
 pub(crate) trait WriteArgs {
+    /// How many attachments they will have, as far as that is known before they are written.
+    fn expected_attachments(&self) -> usize {
+        0
+    }
+
     /// Appends the arguments, each after a comma if `separate`.
     fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>)
     -> Result<(), ArgsError>;
@@ -75,6 +80,10 @@ impl<T: Serialize + ?Sized> WriteArgs for Typed<'_, T> {
 }
 
 impl WriteArgs for Payload {
+    fn expected_attachments(&self) -> usize {
+        self.attachments().len()
+    }
+
     fn write(
         &self,
         separate: bool,
@@ -197,7 +206,8 @@ pub(crate) fn draft(
         serde_json::to_writer(&mut *out, name)?;
         args.write(true, out, attachments)
     };
-    let draft = packet(PacketType::Event, PacketType::BinaryEvent, route, id, write)?;
+    let kinds = (PacketType::Event, PacketType::BinaryEvent);
+    let draft = packet(kinds, route, id, args.expected_attachments(), write)?;
     // An event that is to be answered is waited for.
     Ok(Draft { worth: if id.is_some() { Worth::Kept } else { Worth::Event }, ..draft })
 }
@@ -208,21 +218,26 @@ pub(crate) fn ack(route: Route<'_>, id: AckId, args: &impl WriteArgs) -> Result<
         out.push(b'[');
         args.write(false, out, attachments)
     };
-    packet(PacketType::Ack, PacketType::BinaryAck, route, Some(id), write).map(Draft::finish)
+    let kinds = (PacketType::Ack, PacketType::BinaryAck);
+    packet(kinds, route, Some(id), args.expected_attachments(), write).map(Draft::finish)
 }
 
-/// Begins a packet as `plain`, or as `binary` if its arguments turn out to have attachments.
+/// Begins a packet as the kind for arguments without attachments or the one for those with, of which so many are
+/// expected; its head is written again if there turn out to be others.
 fn packet(
-    plain: PacketType,
-    binary: PacketType,
+    (plain, binary): (PacketType, PacketType),
     route: Route<'_>,
     id: Option<AckId>,
+    expected: usize,
     write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), ArgsError>,
 ) -> Result<Draft, EmitError> {
+    let encode_head = |attachments: usize, out: &mut Vec<u8>| {
+        encode_head(if attachments == 0 { plain } else { binary }, attachments, route.namespace, id, out);
+    };
     let mut attachments = Vec::new();
     let mut out = message();
     let start = out.len();
-    encode_head(plain, 0, route.namespace, id, &mut out);
+    encode_head(expected, &mut out);
     let head = out.len();
     write(&mut out, &mut attachments)?;
     let form = match route.parser {
@@ -234,16 +249,13 @@ fn packet(
     {
         return Err(EmitError::TooLong);
     }
-    if attachments.is_empty() {
-        return Ok(Draft::new(out, attachments, form));
-    }
     let (count, limit) = (attachments.len(), route.max_attachments);
     if count > limit {
         return Err(EmitError::TooManyAttachments { count, limit });
     }
-    if form == Form::Text {
+    if form == Form::Text && count != expected {
         let mut with_count = Vec::with_capacity(20);
-        encode_head(binary, count, route.namespace, id, &mut with_count);
+        encode_head(count, &mut with_count);
         out.splice(start..head, with_count);
     }
     Ok(Draft::new(out, attachments, form))

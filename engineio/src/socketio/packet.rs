@@ -184,12 +184,10 @@ impl<'a> Packet<'a> {
 }
 
 fn read_attachments<'a>(text: &'a str, config: &Config) -> Result<(usize, &'a str), DecodeError> {
-    let (digits, rest) = text.split_once('-').ok_or(DecodeError::IllegalAttachments)?;
     // A count of more digits than any limit has is refused before it is read as a number.
-    if digits.is_empty() || digits.len() > 9 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(DecodeError::IllegalAttachments);
-    }
-    let count = digits.parse().map_err(|_| DecodeError::IllegalAttachments)?;
+    let (digits, rest) = split_digits(text);
+    let rest = rest.strip_prefix('-').filter(|_| digits.len() <= 9).ok_or(DecodeError::IllegalAttachments)?;
+    let count = digits.parse().unwrap_or_default();
     if count == 0 {
         return Err(DecodeError::IllegalAttachments);
     }
@@ -197,6 +195,12 @@ fn read_attachments<'a>(text: &'a str, config: &Config) -> Result<(usize, &'a st
         return Err(DecodeError::TooManyAttachments { limit: config.max_attachments, count });
     }
     Ok((count, rest))
+}
+
+/// The decimal digits at the front of a text, and the rest.
+fn split_digits(text: &str) -> (&str, &str) {
+    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    text.split_at(end)
 }
 
 fn read_namespace(text: &str) -> (&str, &str) {
@@ -207,12 +211,12 @@ fn read_namespace(text: &str) -> (&str, &str) {
 }
 
 fn read_id(text: &str) -> Result<(Option<AckId>, &str), DecodeError> {
-    let end = text.bytes().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
-    if end == 0 {
+    let (digits, rest) = split_digits(text);
+    if digits.is_empty() {
         return Ok((None, text));
     }
-    let id = text[..end].parse::<i64>().map_err(|_| DecodeError::InvalidId)?;
-    Ok((Some(id.unsigned_abs()), &text[end..]))
+    let id = digits.parse::<i64>().map_err(|_| DecodeError::InvalidId)?;
+    Ok((Some(id.unsigned_abs()), rest))
 }
 
 const EVENT_WANTED: &str = "an event is an array that begins with its name";

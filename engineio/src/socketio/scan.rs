@@ -62,6 +62,19 @@ pub(super) fn array(text: &str, max_depth: usize, max_len: usize) -> Result<Arra
     Ok(array)
 }
 
+/// The first element of an array that was checked before, and what stands behind it.
+pub(super) fn split_first(array: &str) -> (&str, &str) {
+    let mut scanner = Scanner::new(array, MAX_JSON_DEPTH);
+    scanner.skip_space();
+    scanner.eat(b'[');
+    scanner.skip_space();
+    let start = scanner.at;
+    if scanner.value().is_err() {
+        return ("", &array[start..]);
+    }
+    (&array[start..scanner.at], &array[scanner.at..])
+}
+
 struct Scanner<'a> {
     bytes: &'a [u8],
     at: usize,
@@ -187,8 +200,7 @@ impl<'a> Scanner<'a> {
         self.expect(b'"')?;
         loop {
             let rest = self.bytes.get(self.at..).unwrap_or_default();
-            let plain = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1f));
-            self.at += plain.ok_or(ScanError::Syntax)? + 1;
+            self.at += plain_length(rest).ok_or(ScanError::Syntax)? + 1;
             match self.bytes[self.at - 1] {
                 b'"' => return Ok(()),
                 b'\\' => self.escape()?,
@@ -241,6 +253,32 @@ impl<'a> Scanner<'a> {
         self.at += wanted.len();
         Ok(())
     }
+}
+
+/// The bytes of a string before the next one that means something: its end, an escape, or what no string may have.
+/// `None` if there is none.
+///
+/// Most of a message is inside of strings, so that eight bytes are looked at together.
+fn plain_length(bytes: &[u8]) -> Option<usize> {
+    let (words, rest) = bytes.as_chunks::<8>();
+    for (number, word) in words.iter().enumerate() {
+        let found = special_bytes(u64::from_le_bytes(*word));
+        if found != 0 {
+            return Some(8 * number + found.trailing_zeros() as usize / 8);
+        }
+    }
+    let plain = rest.iter().position(|&byte| matches!(byte, b'"' | b'\\' | 0..=0x1f))?;
+    Some(8 * words.len() + plain)
+}
+
+/// Sets the highest bit of each byte that is a quote, a backslash or a control character. Only the lowest that is set
+/// can be relied on: above it a borrow may have set more.
+fn special_bytes(word: u64) -> u64 {
+    const LOWEST: u64 = u64::from_le_bytes([1; 8]);
+    const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
+    let less_than = |word: u64, limit: u8| word.wrapping_sub(LOWEST * u64::from(limit)) & !word & HIGHEST;
+    let equal = |wanted: u8| less_than(word ^ (LOWEST * u64::from(wanted)), 1);
+    less_than(word, b' ') | equal(b'"') | equal(b'\\')
 }
 
 #[cfg(test)]
@@ -342,6 +380,22 @@ mod tests {
         assert_eq!(array("[1,2,no JSON", 1, 2), Err(ScanError::TooLong));
         assert_eq!(array("[1,2 3]", 1, 2), Err(ScanError::Syntax));
         assert!(array("[]", 1, 0).is_ok());
+    }
+
+    #[test]
+    fn strings_end_at_the_first_byte_that_means_something_wherever_it_stands() {
+        for length in 0..40 {
+            for plain in [b' ', b'!', b'#', b'[', b']', 0x7f, 0x80, 0xa2, 0xdc, 0xff] {
+                let mut bytes = vec![plain; length];
+                assert_eq!(plain_length(&bytes), None);
+                for special in [b'"', b'\\', 0, 1, 0x1f] {
+                    bytes.push(special);
+                    bytes.extend([b'"'; 9]);
+                    assert_eq!(plain_length(&bytes), Some(length), "{plain:#x} {special:#x}");
+                    bytes.truncate(length);
+                }
+            }
+        }
     }
 
     proptest! {
