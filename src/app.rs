@@ -75,10 +75,10 @@ impl App {
     }
 
     /// Answers a request of a client at `remote`.
-    pub async fn handle(&self, mut request: Request<Incoming>, remote: SocketAddr) -> Response<Full<Bytes>> {
+    pub async fn handle(&self, request: Request<Incoming>, remote: SocketAddr) -> Response<Full<Bytes>> {
         if self.sockets.owns(request.uri().path()) {
-            request.extensions_mut().insert(RemoteAddr(remote));
-            return self.sockets.handle(request).await;
+            // In a box, as requests of the API would have to be moved about with room for it.
+            return Box::pin(self.sockets.handle_from(request, remote)).await;
         }
         self.api.handle(request, Peer { address: remote.ip(), tls: false }).await
     }

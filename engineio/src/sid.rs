@@ -41,7 +41,9 @@ impl Sid {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let bytes: [u8; Self::LEN] = text.as_bytes().try_into().ok()?;
-        bytes.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')).then_some(Self(bytes))
+        // Without an early end all bytes are looked at together.
+        let is_url_safe = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'-') | (byte == b'_');
+        bytes.iter().fold(true, |all, &byte| all & is_url_safe(byte)).then_some(Self(bytes))
     }
 
     /// The id's characters.

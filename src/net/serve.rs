@@ -3,7 +3,6 @@
 use std::{convert::Infallible, future::Future, net::SocketAddr, sync::Arc, time::Duration};
 
 use engineio::server::Door;
-use hyper::service::service_fn;
 use tokio::{
     net::TcpStream,
     sync::watch,
@@ -84,10 +83,10 @@ impl Connections {
         let Some(guest) = self.door.admit(stream, remote) else { return };
         let (app, mut closing) = (Arc::clone(&self.app), self.closing.clone());
         let first_request = Instant::now() + FIRST_REQUEST;
-        let service = service_fn(move |request| {
+        let answer = move |request, remote| {
             let app = Arc::clone(&app);
             async move { Ok::<_, Infallible>(app.handle(request, remote).await) }
-        });
+        };
         #[expect(clippy::disallowed_methods, reason = "one task for each connection")]
         tokio::spawn(async move {
             let end = async {
@@ -95,7 +94,7 @@ impl Connections {
                 let _ = closing.wait_for(|closing| *closing).await;
                 sleep_until(first_request).await;
             };
-            guest.serve(service, end).await;
+            guest.serve_with(answer, end).await;
             drop(closing);
         });
     }

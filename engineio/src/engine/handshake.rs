@@ -1,6 +1,6 @@
 //! The query of an Engine.IO request, the open packet and the error answers.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write, iter, time::Duration};
 
 use super::revision::Revision;
 use crate::{config::Config, sid::Sid};
@@ -203,15 +203,40 @@ impl<'a> Query<'a> {
 
 /// The name-value pairs of a query string, percent-decoded; `+` is a space.
 pub fn pairs(query: &str) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
-    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        (decode_component(name), decode_component(value))
+    // Looked at as a whole, as nearly none has anything to decode.
+    let is_plain = is_plain(query);
+    let decoded = move |text| if is_plain { Cow::Borrowed(text) } else { decode_component(text) };
+    let mut rest = query;
+    iter::from_fn(move || {
+        while !rest.is_empty() {
+            let (pair, behind) = cut(rest, b'&');
+            rest = behind;
+            if !pair.is_empty() {
+                let (name, value) = cut(pair, b'=');
+                return Some((decoded(name), decoded(value)));
+            }
+        }
+        None
     })
+}
+
+/// What stands before and behind the first of an ASCII character.
+fn cut(text: &str, character: u8) -> (&str, &str) {
+    match text.bytes().position(|byte| byte == character) {
+        Some(at) => (&text[..at], &text[at + 1..]),
+        None => (text, ""),
+    }
+}
+
+/// Whether there is nothing to decode.
+fn is_plain(text: &str) -> bool {
+    // Without an early end several bytes are compared at once.
+    !text.bytes().fold(false, |found, byte| found | (byte == b'%') | (byte == b'+'))
 }
 
 /// Undoes percent-encoding; what is no valid escape stays as it is, invalid UTF-8 becomes U+FFFD.
 fn decode_component(text: &str) -> Cow<'_, str> {
-    if !text.contains(['%', '+']) {
+    if is_plain(text) {
         return Cow::Borrowed(text);
     }
     let bytes = text.as_bytes();
@@ -249,12 +274,16 @@ pub fn open_packet(sid: &Sid, transport: Transport, config: &Config, has_webtran
         (false, true) => r#"["webtransport"]"#,
         (true, true) => r#"["websocket","webtransport"]"#,
     };
-    format!(
-        r#"0{{"sid":"{sid}","upgrades":{upgrades},"pingInterval":{},"pingTimeout":{},"maxPayload":{}}}"#,
-        config.ping_interval.as_millis(),
-        config.ping_timeout.as_millis(),
-        config.max_payload,
-    )
+    let mut packet = String::with_capacity(160);
+    for text in [r#"0{"sid":""#, sid.as_str(), r#"","upgrades":"#, upgrades] {
+        packet.push_str(text);
+    }
+    // Milliseconds have 128 bits, which are written far more slowly than 64.
+    let millis = |duration: Duration| u64::try_from(duration.as_millis()).unwrap_or(u64::MAX);
+    let (interval, timeout) = (millis(config.ping_interval), millis(config.ping_timeout));
+    let _ = write!(packet, r#","pingInterval":{interval},"pingTimeout":{timeout}"#);
+    let _ = write!(packet, r#","maxPayload":{}}}"#, config.max_payload);
+    packet
 }
 
 /// Reads the data of the open packet with which a WebTransport client begins: nothing asks for a new session,

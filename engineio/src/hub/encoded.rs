@@ -257,6 +257,21 @@ impl Encoded {
         self.others().payload.get_or_init(|| payload_of(self.frames()))
     }
 
+    /// The packet as a polling payload of protocol 4 if nobody else can ask for it, so that keeping it would be in vain.
+    pub(super) fn payload_once(&self) -> Option<Bytes> {
+        let is_kept = self.0.others.get().is_some_and(|others| others.payload.get().is_some());
+        (Arc::strong_count(&self.0) == 1 && !is_kept).then(|| payload_of(self.frames()))
+    }
+
+    /// The bytes of the polling payload of protocol 4, which is made for that only where it is not the plain text.
+    pub(super) fn payload_len(&self) -> usize {
+        let mut frames = frames::split(self.frames());
+        match (frames.next(), self.0.packets) {
+            (Some((Kind::Text, text)), 1) => text.len(),
+            _ => self.payload().len(),
+        }
+    }
+
     /// The polling payload of protocol 4 in a coding, which `compress` makes when the first receiver asks for it.
     pub fn compressed(&self, coding: Coding, compress: impl FnOnce() -> Bytes) -> Bytes {
         let form = match coding {
@@ -347,7 +362,7 @@ fn event_array(message: &str) -> Option<&str> {
 }
 
 fn payload_of(frames: &[u8]) -> Bytes {
-    let mut out = Vec::new();
+    let mut out = Vec::with_capacity(frames.len());
     for (kind, data) in frames::split(frames) {
         if !out.is_empty() {
             out.push(SEPARATOR as u8);

@@ -26,7 +26,7 @@ impl PollPayload {
     /// Joins packets that are in the form of this revision.
     pub(super) fn join(packets: &[Encoded], revision: Revision) -> Self {
         let (bytes, is_binary) = match (revision, packets) {
-            (Revision::V4, [only]) => (only.payload().clone(), false),
+            (Revision::V4, [only]) => (only.payload_once().unwrap_or_else(|| only.payload().clone()), false),
             (Revision::V4, packets) => (join(packets), false),
             (Revision::V3, packets) => join_v3(packets),
         };
@@ -42,7 +42,7 @@ impl PollPayload {
 pub(super) fn size(packet: &Encoded, revision: Revision) -> usize {
     match revision {
         Revision::V3 => packet.frames().len(),
-        Revision::V4 => packet.payload().len(),
+        Revision::V4 => packet.payload_len(),
     }
 }
 

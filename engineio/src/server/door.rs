@@ -150,17 +150,35 @@ impl Guest {
         S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
         B: Body<Data = Bytes, Error = Infallible> + 'static,
     {
+        let answer = listen::with_address(service, self.remote);
+        self.serve_with(move |request, _| answer(request), stop).await;
+    }
+
+    /// Serves the connection as [`serve`](Self::serve) does, with a function that is given the client's address: it is not
+    /// among the extensions of the requests, where putting it costs more than many an answer. See
+    /// [`Service::handle_from`].
+    pub async fn serve_with<F, B>(
+        self,
+        answer: impl Fn(Request<Incoming>, SocketAddr) -> F,
+        stop: impl Future<Output = ()>,
+    ) where
+        F: Future<Output = Result<Response<B>, Infallible>>,
+        B: Body<Data = Bytes, Error = Infallible> + 'static,
+    {
         let _ = self.stream.set_nodelay(true);
-        self.serve_without_delay(service, stop).await;
+        self.serve_without_delay(answer, stop).await;
     }
 
     /// The same for a connection that writes small packets at once already.
-    pub(super) async fn serve_without_delay<S, B>(self, service: S, stop: impl Future<Output = ()>)
-    where
-        S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    pub(super) async fn serve_without_delay<F, B>(
+        self,
+        answer: impl Fn(Request<Incoming>, SocketAddr) -> F,
+        stop: impl Future<Output = ()>,
+    ) where
+        F: Future<Output = Result<Response<B>, Infallible>>,
         B: Body<Data = Bytes, Error = Infallible> + 'static,
     {
         let Self { stream, remote, door, pass } = self;
-        listen::serve((stream, pass), remote, service, stop, Some(&door)).await;
+        listen::serve((stream, pass), |request| answer(request, remote), stop, Some(&door)).await;
     }
 }

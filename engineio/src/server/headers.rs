@@ -12,6 +12,13 @@ use crate::{engine::RequestError, hub::PollPayload};
 /// The body of every answer.
 pub(super) type Body = Full<Bytes>;
 
+// As constants they are checked when this is compiled, and not for each answer.
+const TEXT: HeaderValue = HeaderValue::from_static("text/plain; charset=UTF-8");
+const BYTES: HeaderValue = HeaderValue::from_static("application/octet-stream");
+const HTML: HeaderValue = HeaderValue::from_static("text/html");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+
 /// An answer without body.
 pub(super) fn empty(status: StatusCode) -> Response<Body> {
     with_type(status, None, Bytes::new())
@@ -19,19 +26,19 @@ pub(super) fn empty(status: StatusCode) -> Response<Body> {
 
 /// Packets for a polling client.
 pub(super) fn packets(payload: PollPayload) -> Response<Body> {
-    let kind = if payload.is_binary { "application/octet-stream" } else { "text/plain; charset=UTF-8" };
+    let kind = if payload.is_binary { BYTES } else { TEXT };
     with_type(StatusCode::OK, Some(kind), payload.bytes)
 }
 
 /// The answer to an accepted POST.
 pub(super) fn ok() -> Response<Body> {
-    with_type(StatusCode::OK, Some("text/html"), Bytes::from_static(b"ok"))
+    with_type(StatusCode::OK, Some(HTML), Bytes::from_static(b"ok"))
 }
 
 /// A refusal as polling clients read it.
 pub(super) fn refusal(error: &RequestError) -> Response<Body> {
     let status = StatusCode::from_u16(error.status()).unwrap_or(StatusCode::BAD_REQUEST);
-    with_retry(error, with_type(status, Some("application/json"), error.body().into()))
+    with_retry(error, with_type(status, Some(JSON), error.body().into()))
 }
 
 /// Says when another try is worth it, if the error does.
@@ -47,19 +54,19 @@ fn with_retry(error: &RequestError, mut response: Response<Body>) -> Response<Bo
 pub(super) fn upgrade_refusal(error: &RequestError) -> Response<Body> {
     let is_unavailable = matches!(error, RequestError::Unavailable { .. });
     let status = if is_unavailable { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::BAD_REQUEST };
-    let response = with_type(status, Some("text/html"), error.to_string().into());
+    let response = with_type(status, Some(HTML), error.to_string().into());
     let mut response = with_retry(error, response);
     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     response
 }
 
-fn with_type(status: StatusCode, content_type: Option<&'static str>, body: Bytes) -> Response<Body> {
+fn with_type(status: StatusCode, content_type: Option<HeaderValue>, body: Bytes) -> Response<Body> {
     let mut response = Response::new(Body::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(CACHE_CONTROL, NO_STORE);
     if let Some(content_type) = content_type {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        headers.insert(CONTENT_TYPE, content_type);
     }
     response
 }

@@ -5,6 +5,7 @@ use std::{
     future::{Future, pending},
     io,
     net::SocketAddr,
+    pin::pin,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -19,7 +20,7 @@ use hyper::{
     server::conn::http1,
     service::{Service as HyperService, service_fn},
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::{
     io::AsyncReadExt,
@@ -27,7 +28,10 @@ use tokio::{
     sync::{oneshot, watch},
 };
 
-use super::{door::Door, http_stream::HttpStream, options::Options, service::Service, websocket::is_upgrade};
+use super::{
+    door::Door, head_timer::HeadTimer, http_stream::HttpStream, options::Options, seldom::Seldom,
+    service::Service, websocket::is_upgrade,
+};
 use crate::hub::{Engine, Pass, Refusal, RemoteAddr, Runtime, Server};
 
 /// The time a client has to send a complete request head.
@@ -36,8 +40,6 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD: usize = 16 * 1024;
 /// The time a client has to finish a request body that was refused.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(2);
-/// The most header lines of a request.
-const MAX_HEADERS: usize = 100;
 /// The answer to a request whose head does not come to its end.
 const TIMED_OUT: &[u8] = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
@@ -186,7 +188,8 @@ async fn accept(
                 let Some(guest) = door.admit(stream, remote) else { continue };
                 let (service, mut stopping) = (service.clone(), stopping.clone());
                 runtime.spawn(Box::pin(async move {
-                    guest.serve_without_delay(service, reached(Phase::Stopped, &mut stopping)).await;
+                    let answer = move |request, remote| service.clone().answer_any(request, remote);
+                    guest.serve_without_delay(answer, reached(Phase::Stopped, &mut stopping)).await;
                 }));
             }
             Err(error) => {
@@ -222,18 +225,28 @@ pub async fn serve_connection_until<S, B>(
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
     let _ = stream.set_nodelay(true);
-    serve((stream, None), remote, service, stop, None).await;
+    serve((stream, None), with_address(service, remote), stop, None).await;
+}
+
+/// Calls a service with the client's address among the extensions of each request.
+pub(super) fn with_address<S: HyperService<Request<Incoming>>>(
+    service: S,
+    remote: SocketAddr,
+) -> impl Fn(Request<Incoming>) -> S::Future {
+    move |mut request| {
+        request.extensions_mut().insert(RemoteAddr(remote));
+        service.call(request)
+    }
 }
 
 /// Serves a connection, with the pass it has if connections are counted; `door` counts heads that are refused.
-pub(super) async fn serve<S, B>(
+pub(super) async fn serve<F, B>(
     (stream, pass): (TcpStream, Option<Box<Pass>>),
-    remote: SocketAddr,
-    service: S,
+    answer: impl Fn(Request<Incoming>) -> F,
     stop: impl Future<Output = ()>,
     door: Option<&Door>,
 ) where
-    S: HyperService<Request<Incoming>, Response = Response<B>, Error = Infallible>,
+    F: Future<Output = Result<Response<B>, Infallible>>,
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
     let stream = HttpStream::new(stream, pass);
@@ -241,22 +254,23 @@ pub(super) async fn serve<S, B>(
     let has_body = AtomicBool::new(false);
     let service = service_fn(|mut request: Request<Incoming>| {
         has_body.store(!request.body().is_end_stream(), Ordering::Relaxed);
-        request.extensions_mut().insert(RemoteAddr(remote));
         if is_upgrade(request.headers()) {
             request.extensions_mut().insert(hold_back.clone());
         }
-        service.call(request)
+        answer(request)
     });
+    // hyper takes no more than a hundred header lines by itself; told so, it would ask for memory for each head.
     let mut connection = http1::Builder::new()
-        .timer(TokioTimer::new())
+        .timer(HeadTimer::default())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD)
-        .max_headers(MAX_HEADERS)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
+    let stop = pin!(stop);
     let result = tokio::select! {
+        biased;
         result = &mut connection => result,
-        () = stop => {
+        () = Seldom::new(stop) => {
             std::pin::Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }

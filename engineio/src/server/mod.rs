@@ -16,6 +16,7 @@ mod fragments;
 pub mod fuzz;
 mod gathering;
 mod guards;
+mod head_timer;
 mod headers;
 mod hooks;
 mod http_stream;
@@ -25,6 +26,7 @@ mod middleware;
 mod options;
 mod polling;
 mod runtime;
+mod seldom;
 mod service;
 mod stream;
 #[cfg(feature = "tower")]

@@ -71,6 +71,11 @@ impl Options {
     pub fn engine_io() -> Self {
         Self { path: "/engine.io".into(), ..Self::default() }
     }
+
+    /// Whether hooks see requests of sessions that are open, and not only those that open one.
+    pub(super) fn show_every_request(&self) -> bool {
+        !self.middleware.is_empty() || self.headers.is_some() || self.on_connection_error.is_some()
+    }
 }
 
 impl Default for Options {

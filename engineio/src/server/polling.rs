@@ -190,8 +190,8 @@ fn is_binary(headers: &HeaderMap) -> bool {
     kind.is_some_and(|kind| kind.starts_with("application/octet-stream"))
 }
 
-/// Reads a body that obeys the limits on length and slowness.
-async fn read_body<B>(peer: &Peer, headers: &HeaderMap, mut body: B) -> Result<Vec<u8>, StatusCode>
+/// Reads a body that obeys the limits on length and slowness. One that comes in one piece is not copied.
+async fn read_body<B>(peer: &Peer, headers: &HeaderMap, mut body: B) -> Result<Bytes, StatusCode>
 where
     B: HttpBody<Data = Bytes> + Unpin,
 {
@@ -204,26 +204,34 @@ where
     if length > config.max_payload {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
-    let mut bytes = Vec::with_capacity(length);
+    let (mut first, mut rest) = (Bytes::new(), Vec::new());
     let progress_until = || after(now(), config.body_timeout).into();
     let mut deadline = progress_until();
     let mut milestone = MIN_PROGRESS;
-    loop {
+    while !body.is_end_stream() {
         let frame = tokio::time::timeout_at(deadline, body.frame());
         let frame = match frame.await {
             Err(_) => return Err(StatusCode::REQUEST_TIMEOUT),
-            Ok(None) => return Ok(bytes),
+            Ok(None) => break,
             Ok(Some(Err(_))) => return Err(StatusCode::BAD_REQUEST),
             Ok(Some(Ok(frame))) => frame,
         };
-        let Some(data) = frame.data_ref() else { continue };
-        if bytes.len() + data.len() > config.max_payload {
+        let Ok(data) = frame.into_data() else { continue };
+        let bytes = first.len() + rest.len() + data.len();
+        if bytes > config.max_payload {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
-        bytes.extend_from_slice(data);
-        if bytes.len() >= milestone {
-            milestone = bytes.len() + MIN_PROGRESS;
+        if first.is_empty() && rest.is_empty() {
+            first = data;
+        } else {
+            rest.reserve(length.saturating_sub(rest.len()));
+            rest.extend_from_slice(&std::mem::take(&mut first));
+            rest.extend_from_slice(&data);
+        }
+        if bytes >= milestone {
+            milestone = bytes + MIN_PROGRESS;
             deadline = progress_until();
         }
     }
+    Ok(if rest.is_empty() { first } else { rest.into() })
 }

@@ -4,6 +4,7 @@ use std::{
     convert::Infallible,
     fmt,
     future::Future,
+    net::SocketAddr,
     pin::Pin,
     sync::{Arc, atomic::AtomicBool},
 };
@@ -32,7 +33,8 @@ use crate::{
     config::Config,
     engine::{BadRequest, RequestError, handshake},
     hub::{
-        Application, Encoded, Endpoints, Engine, Peer, Peers, Refusal, Refusals, Runtime, Server, close_all,
+        Application, Encoded, Endpoints, Engine, Peer, Peers, Refusal, Refusals, RemoteAddr, Runtime, Server,
+        close_all,
     },
     sid::Sid,
 };
@@ -48,6 +50,8 @@ struct Inner {
     config: Arc<Config>,
     runtime: Arc<dyn Runtime>,
     options: Options,
+    /// The path of the options without a slash at its end.
+    path: Box<str>,
     peers: Arc<Peers>,
     endpoints: Arc<Endpoints>,
     /// Whether no session may be opened any more.
@@ -66,7 +70,8 @@ impl Inner {
         endpoints: Arc<Endpoints>,
     ) -> Self {
         let (stopping, connections) = (AtomicBool::new(false), Arc::default());
-        Self { application, config, runtime, options, peers, endpoints, stopping, connections }
+        let path = options.path.trim_end_matches('/').into();
+        Self { application, config, runtime, options, path, peers, endpoints, stopping, connections }
     }
 }
 
@@ -125,8 +130,7 @@ impl Service {
     /// Whether a request for this path belongs to the service.
     #[must_use]
     pub fn owns(&self, path: &str) -> bool {
-        let own = self.0.options.path.trim_end_matches('/');
-        path.strip_prefix(own).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        path.strip_prefix(&*self.0.path).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// How many sessions are open.
@@ -152,39 +156,83 @@ impl Service {
         close_all(&*self.0.application, &self.0.peers);
     }
 
-    /// Answers a request. The request's extensions may hold a [`RemoteAddr`](crate::hub::RemoteAddr).
-    pub async fn handle<B>(&self, request: Request<B>) -> Response<Body>
+    /// Answers a request. The request's extensions may hold a [`RemoteAddr`].
+    pub fn handle<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        let cors = self.0.options.cors.as_ref();
-        if let Some(cors) = cors
-            && is_preflight(request.method())
-        {
-            return cors.preflight(request.headers());
+        self.respond(request, None)
+    }
+
+    /// Answers a request of a client at `remote`, which becomes a [`RemoteAddr`] among the request's extensions where
+    /// anybody can look at it: in requests that open a session, and in all if there are hooks that see all.
+    pub fn handle_from<B>(
+        &self,
+        mut request: Request<B>,
+        remote: SocketAddr,
+    ) -> impl Future<Output = Response<Body>>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        let remote = RemoteAddr(remote);
+        if self.0.options.show_every_request() {
+            request.extensions_mut().insert(remote);
         }
-        let refused = || self.refuse_while_stopping(request.uri().query().unwrap_or_default());
-        if let Some(mut response) = self.client_file(&request).or_else(refused) {
-            if let Some(cors) = cors {
-                cors.decorate(request.headers(), response.headers_mut());
-            }
+        self.respond(request, Some(remote))
+    }
+
+    /// Answers a request of a client at `remote`, and those that are not of this service's path with 404.
+    pub(super) async fn answer_any(
+        self,
+        request: Request<Incoming>,
+        remote: SocketAddr,
+    ) -> Result<Response<Body>, Infallible> {
+        if self.owns(request.uri().path()) {
+            Ok(self.handle_from(request, remote).await)
+        } else {
+            Ok(not_found(&request))
+        }
+    }
+
+    async fn respond<B>(&self, request: Request<B>, remote: Option<RemoteAddr>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Unpin,
+    {
+        if let Some(response) = self.answer_early(&request) {
             return response;
         }
         if self.0.options.middleware.is_empty() {
-            return self.answer(request).await;
+            return self.answer(request, remote).await;
         }
         Box::pin(self.pass_middleware(request)).await
     }
 
-    async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    /// Answers what no session and no hook is asked about: preflights, files, and newcomers while the server stops.
+    fn answer_early<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
+        let cors = self.0.options.cors.as_ref();
+        if let Some(cors) = cors
+            && is_preflight(request.method())
+        {
+            return Some(cors.preflight(request.headers()));
+        }
+        let refused = || self.refuse_while_stopping(request.uri().query().unwrap_or_default());
+        let mut response = self.client_file(request).or_else(refused)?;
+        if let Some(cors) = cors {
+            cors.decorate(request.headers(), response.headers_mut());
+        }
+        Some(response)
+    }
+
+    async fn answer<B>(&self, request: Request<B>, remote: Option<RemoteAddr>) -> Response<Body>
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
         if is_upgrade(request.headers()) {
-            return self.websocket(request).await;
+            // In a box, as there is one on a connection at most, and its future is larger than that of others.
+            return Box::pin(self.websocket(request, remote)).await;
         }
-        let (parts, body) = request.into_parts();
-        let (response, opens) = match self.verify(&parts, false).await {
+        let (mut parts, body) = request.into_parts();
+        let (response, opens) = match self.verify(&mut parts, remote, false).await {
             Ok(Wanted::NewSession(opening)) => (self.open_polling(opening, &parts).await, true),
             Ok(Wanted::Session(peer)) => (self.polling(&peer, &parts, body).await, false),
             Err(error) => (Err(error), false),
@@ -203,7 +251,7 @@ impl Service {
         let verdict = middleware::run(&self.0.options.middleware, &mut exchange).await;
         let Exchange { request, headers } = exchange;
         let mut response = match verdict {
-            Verdict::Next => self.answer(Request::from_parts(request, body)).await,
+            Verdict::Next => self.answer(Request::from_parts(request, body), None).await,
             Verdict::End(response) => {
                 let mut response = response.map(Body::new);
                 self.finish(&request, &mut response, false);

@@ -15,15 +15,19 @@ use super::{
 };
 use crate::{
     engine::{Action, BadRequest, Input, Query, RequestError},
-    hub::{Outbox, Peer},
+    hub::{Outbox, Peer, RemoteAddr},
 };
 impl Service {
     /// Answers a request for a WebSocket, which begins once hyper has let go of the connection.
-    pub(super) async fn websocket<B>(&self, mut request: Request<B>) -> Response<Body> {
+    pub(super) async fn websocket<B>(
+        &self,
+        mut request: Request<B>,
+        remote: Option<RemoteAddr>,
+    ) -> Response<Body> {
         let upgraded = hyper::upgrade::on(&mut request);
-        let (parts, body) = request.into_parts();
+        let (mut parts, body) = request.into_parts();
         drop(body);
-        let opened = self.verify(&parts, true).await.and_then(|wanted| {
+        let opened = self.verify(&mut parts, remote, true).await.and_then(|wanted| {
             let bad = RequestError::BadRequest(BadRequest::TransportHandshakeError);
             Ok((wanted, switching_protocols(&parts.headers).ok_or(bad)?))
         });

@@ -29,8 +29,14 @@ pub(super) struct Opening {
 }
 
 impl Service {
-    /// Checks a request in the order of the reference implementation.
-    pub(super) async fn verify(&self, parts: &Parts, is_upgrade: bool) -> Result<Wanted, RequestError> {
+    /// Checks a request in the order of the reference implementation. One that opens a session shows from where to those
+    /// who are asked about it.
+    pub(super) async fn verify(
+        &self,
+        parts: &mut Parts,
+        remote: Option<RemoteAddr>,
+        is_upgrade: bool,
+    ) -> Result<Wanted, RequestError> {
         let query = Query::parse(parts.uri.query().unwrap_or_default());
         let transport = query.transport(self.config())?;
         let origin = parts.headers.get(ORIGIN);
@@ -44,6 +50,9 @@ impl Service {
                 self.check_origin(parts)?;
             }
             return Ok(Wanted::Session(peer));
+        }
+        if let Some(remote) = remote {
+            parts.extensions.insert(remote);
         }
         self.verify_handshake(parts, transport, is_upgrade)?;
         let pass = self.let_in(parts)?;

@@ -47,11 +47,16 @@ const KEY_SUFFIX: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_upgrade(headers: &HeaderMap) -> bool {
-    let has_token = |name, token: &str| {
-        let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
-        values.flat_map(|value| value.split(',')).any(|item| item.trim().eq_ignore_ascii_case(token))
+    // Most requests have no such header, and end here.
+    if !headers.contains_key(UPGRADE) {
+        return false;
+    }
+    let has_token = |name, token: &[u8]| {
+        let is_wanted = |item: &[u8]| item.trim_ascii().eq_ignore_ascii_case(token);
+        let mut values = headers.get_all(name).into_iter().map(HeaderValue::as_bytes);
+        values.any(|value| value.split(|&byte| byte == b',').any(is_wanted))
     };
-    has_token(CONNECTION, "upgrade") && has_token(UPGRADE, "websocket")
+    has_token(CONNECTION, b"upgrade") && has_token(UPGRADE, b"websocket")
 }
 
 /// The answer that opens a WebSocket; `None` if the request has no valid key or version.
