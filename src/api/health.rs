@@ -1,12 +1,18 @@
 //! `/healthz` and `/readyz`, for supervisors.
 
-use crate::{error::Error, service::answer};
+use std::sync::LazyLock;
+
+use crate::{
+    error::Error,
+    service::answer::{self, Answer},
+};
 
 use super::{Api, reply::Failure, reply::Reply};
 
 /// `GET /healthz`: the process answers.
 pub(super) fn healthy() -> Reply {
-    answer::done("healthy").into()
+    static HEALTHY: LazyLock<Answer> = LazyLock::new(|| answer::done("healthy"));
+    HEALTHY.clone().into()
 }
 
 /// `GET /readyz`: requests can be served, the database included, and will be for a while.

@@ -69,7 +69,8 @@ impl Cors {
         if self.grant(request, headers) {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("Retry-After"));
         }
-        headers.append(VARY, HeaderValue::from_static("Origin"));
+        const ORIGIN_DECIDES: HeaderValue = HeaderValue::from_static("Origin");
+        headers.append(VARY, ORIGIN_DECIDES);
     }
 
     /// Grants the request's origin access with credentials, if it is on the list.
