@@ -206,6 +206,12 @@ impl Session {
         self.phase == Phase::Closed
     }
 
+    /// Whether the session is over but for the last packets, which no poll has come for.
+    #[must_use]
+    pub fn is_owed_a_poll(&self) -> bool {
+        matches!(self.phase, Phase::Closing { .. }) && !self.polling
+    }
+
     /// Whether a stream is on its way to become the transport.
     #[must_use]
     pub fn is_upgrading(&self) -> bool {

@@ -121,13 +121,9 @@ impl Outbox {
         })
     }
 
-    /// Adds a WebSocket control frame; past a small number the oldest is dropped.
-    pub fn push_control(&self, frame: &[u8]) {
-        self.change(|state| {
-            if !state.closed {
-                state.queue.push_control(Encoded::control(frame));
-            }
-        });
+    /// Adds a WebSocket control frame; past a small number the oldest is dropped, which is answered.
+    pub fn push_control(&self, frame: &[u8]) -> bool {
+        self.change(|state| !state.closed && state.queue.push_control(Encoded::control(frame)))
     }
 
     /// Adds a last control frame and takes nothing more.
@@ -315,7 +311,7 @@ mod tests {
     fn a_ping_flood_keeps_few_pongs_and_those_are_the_latest() {
         let (outbox, _) = outbox(&["4a"]);
         for number in 0..100 {
-            outbox.push_control(&[0x8a, 1, number]);
+            assert_eq!(outbox.push_control(&[0x8a, 1, number]), number >= 16, "{number}");
         }
         let mut out = Vec::new();
         let drained: Result<(), ()> = outbox.write_with(|slices| {

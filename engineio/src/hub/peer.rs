@@ -142,6 +142,13 @@ impl Peer {
         self.peers.upgrade().is_some_and(|peers| peers.refusals().note(refusal, self.runtime.now()))
     }
 
+    /// Counts what became of several things at once, of which the log has no lines.
+    pub(crate) fn add(&self, refusal: Refusal, count: usize) {
+        if let Some(peers) = self.peers.upgrade() {
+            peers.refusals().add(refusal, count);
+        }
+    }
+
     /// Lets the application take over the new session.
     pub fn open(self: &Arc<Self>, application: &dyn Application, request: &http::request::Parts) {
         let receiver = application.opened(self, request);
@@ -260,7 +267,8 @@ impl Peer {
         let pushed = self.outbox.push(packet, admission, &self.config).or_else(|packet| {
             // The socket may take what this turn has gathered so far; only then is the client too slow.
             self.flush_now();
-            self.outbox.push_by_policy(packet, admission, &self.config)
+            let dropped = |refusal, count| self.add(refusal, count);
+            self.outbox.push_by_policy(packet, admission, &self.config, dropped)
         });
         let Ok(sent) = pushed else {
             self.give_up();
@@ -270,6 +278,13 @@ impl Peer {
             self.notify();
         }
         sent
+    }
+
+    /// Adds a WebSocket control frame to `outbox`, and counts the pong that it took the place of.
+    pub(crate) fn push_control(&self, outbox: &Outbox, frame: &[u8]) {
+        if outbox.push_control(frame) {
+            self.add(Refusal::Pongs, 1);
+        }
     }
 
     /// Arranges for what was queued to be written: at the end of the turn, or now if there is none.

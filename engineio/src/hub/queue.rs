@@ -123,12 +123,12 @@ impl Queue {
         }
     }
 
-    /// Adds a control frame; past a small number the oldest is dropped.
-    pub(super) fn push_control(&mut self, frame: Encoded) {
-        if self.controls >= MAX_CONTROLS {
-            self.drop_oldest_control();
-        }
+    /// Adds a control frame; past a small number the oldest is dropped, which is answered.
+    pub(super) fn push_control(&mut self, frame: Encoded) -> bool {
+        let is_one_too_many = self.controls >= MAX_CONTROLS;
+        let dropped = is_one_too_many && self.drop_oldest_control();
         self.push(frame);
+        dropped
     }
 
     /// Takes the packets that one polling response may carry.
@@ -201,15 +201,19 @@ impl Queue {
         Some(first)
     }
 
-    /// Drops the first control frame of which nothing is written yet.
-    fn drop_oldest_control(&mut self) {
+    /// Drops the first control frame of which nothing is written yet; answers whether there is one.
+    fn drop_oldest_control(&mut self) -> bool {
         if self.written == 0 && self.first.as_ref().is_some_and(Encoded::is_control) {
             self.pop();
-        } else if let Some(at) = self.behind.iter().position(Encoded::is_control)
+            return true;
+        }
+        if let Some(at) = self.behind.iter().position(Encoded::is_control)
             && let Some(dropped) = self.behind.remove(at)
         {
             self.bytes -= self.form.of(&dropped).len();
             self.controls -= 1;
+            return true;
         }
+        false
     }
 }

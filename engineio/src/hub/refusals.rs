@@ -84,14 +84,26 @@ refusals! {
     SessionClaims = "session_claims",
     /// A client closed as its queue was full.
     SlowReader = "slow_reader",
+    /// An event that was dropped by [`Overflow::DropOldest`](crate::Overflow::DropOldest).
+    DroppedOldest = "dropped_oldest",
+    /// A droppable event that found no room, or had to make room by
+    /// [`Overflow::DropVolatile`](crate::Overflow::DropVolatile).
+    DroppedDroppable = "dropped_droppable",
+    /// A WebSocket pong that was not written yet when a newer one took its place.
+    Pongs = "pongs",
     /// An event past [`Config::max_pending_acks`](crate::Config::max_pending_acks).
     PendingAcks = "pending_acks",
+    /// An answer that did not come within [`Config::ack_timeout`](crate::Config::ack_timeout), or within the time that
+    /// the program gave it.
+    AckTimeout = "ack_timeout",
     /// A session that ended as a pong did not come.
     PingTimeout = "ping_timeout",
     /// A connection without a CONNECT in [`Config::connect_timeout`](crate::Config::connect_timeout).
     ConnectTimeout = "connect_timeout",
     /// An upgrade that took longer than [`Config::upgrade_timeout`](crate::Config::upgrade_timeout).
     UpgradeTimeout = "upgrade_timeout",
+    /// A session whose last packets were not fetched within [`Config::close_timeout`](crate::Config::close_timeout).
+    CloseTimeout = "close_timeout",
 }
 
 impl Refusal {
@@ -170,11 +182,16 @@ impl Refusals {
         Refusal::ALL.iter().map(|&refusal| (refusal, self.count(refusal)))
     }
 
+    /// Counts what the log has no lines of.
+    pub(crate) fn add(&self, refusal: Refusal, count: usize) {
+        self.slots[refusal as usize].count.fetch_add(count as u64, Ordering::Relaxed);
+    }
+
     /// Counts a refusal; answers whether the log may have a line of it. It has ten of each kind in a second, and then
     /// says how many were left out.
     pub(crate) fn note(&self, refusal: Refusal, now: Instant) -> bool {
+        self.add(refusal, 1);
         let slot = &self.slots[refusal as usize];
-        slot.count.fetch_add(1, Ordering::Relaxed);
         let start = self.start.get_or_init(|| now);
         let second = now.saturating_duration_since(*start).as_secs();
         if slot.second.swap(second, Ordering::AcqRel) != second {

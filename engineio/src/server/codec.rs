@@ -21,7 +21,7 @@ use super::{
     fragments::Fragments,
     whole_frame::{self, WholeFrame},
 };
-use crate::{config::Config, hub::Outbox};
+use crate::config::Config;
 
 /// The bytes read from a socket at once.
 const SCRATCH: usize = 16 * 1024;
@@ -157,11 +157,15 @@ impl Codec {
         self.deflate
     }
 
-    /// The next message in the bytes at hand; `None` if they end before it does.
+    /// The next message in the bytes at hand; `None` if they end before it does. tungstenite's own frames go to `control`.
     ///
     /// # Errors
     /// The client broke the protocol or a limit.
-    pub(super) fn next(&mut self, scratch: &mut Scratch, outbox: &Outbox) -> Result<Option<Incoming>, Error> {
+    pub(super) fn next(
+        &mut self,
+        scratch: &mut Scratch,
+        control: &mut dyn FnMut(&[u8]),
+    ) -> Result<Option<Incoming>, Error> {
         if self.reading.is_none() {
             if scratch.unread().is_empty() {
                 return Ok(None);
@@ -171,7 +175,7 @@ impl Codec {
             }
         }
         let mut reading = self.reading.take().unwrap_or_else(|| self.begin());
-        let mut read = reading.read(scratch, outbox, self.config.max_fragments);
+        let mut read = reading.read(scratch, control, self.config.max_fragments);
         if let Ok(Message::Binary(bytes)) = &read
             && let Some(is_text) = reading.fragments.take_compressed()
         {
@@ -195,12 +199,12 @@ impl Codec {
         reading
     }
 
-    /// Writes tungstenite's answer to a close frame into the outbox.
-    pub(super) fn answer_close(&mut self, scratch: &mut Scratch, outbox: &Outbox) {
+    /// Gives tungstenite's answer to a close frame to `control`.
+    pub(super) fn answer_close(&mut self, scratch: &mut Scratch, control: &mut dyn FnMut(&[u8])) {
         if let Some(mut reading) = self.reading.take() {
             let Reading { context, fragments } = &mut *reading;
-            // The outbox takes everything; the error is that the connection is closed now.
-            let _ = context.flush(&mut Pipe { scratch, outbox, fragments, max_fragments: usize::MAX });
+            // Everything is taken; the error is that the connection is closed now.
+            let _ = context.flush(&mut Pipe { scratch, control, fragments, max_fragments: usize::MAX });
         }
     }
 }
@@ -234,11 +238,11 @@ impl Reading {
     fn read(
         &mut self,
         scratch: &mut Scratch,
-        outbox: &Outbox,
+        control: &mut dyn FnMut(&[u8]),
         max_fragments: usize,
     ) -> Result<Message, Error> {
         let Self { context, fragments } = self;
-        context.read(&mut Pipe { scratch, outbox, fragments, max_fragments })
+        context.read(&mut Pipe { scratch, control, fragments, max_fragments })
     }
 
     /// Lets the next connection have it, but not the buffer that a large frame has left in it.
@@ -253,7 +257,7 @@ impl Reading {
 /// What tungstenite takes for the connection.
 struct Pipe<'a> {
     scratch: &'a mut Scratch,
-    outbox: &'a Outbox,
+    control: &'a mut dyn FnMut(&[u8]),
     fragments: &'a mut Fragments,
     max_fragments: usize,
 }
@@ -276,7 +280,7 @@ impl Read for Pipe<'_> {
 
 impl Write for Pipe<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.outbox.push_control(buf);
+        (self.control)(buf);
         Ok(buf.len())
     }
 
@@ -295,9 +299,9 @@ mod tests {
     }
 
     fn read(codec: &mut Codec, bytes: &[u8]) -> Vec<String> {
-        let (mut scratch, outbox) = (Scratch::with(bytes), Outbox::default());
+        let mut scratch = Scratch::with(bytes);
         let mut texts = Vec::new();
-        while let Some(incoming) = codec.next(&mut scratch, &outbox).unwrap() {
+        while let Some(incoming) = codec.next(&mut scratch, &mut |_| ()).unwrap() {
             let View::Text(text) = incoming.view(&scratch).unwrap() else { panic!("{incoming:?}") };
             texts.push(text.to_owned());
         }
@@ -334,8 +338,8 @@ mod tests {
     fn the_limit_is_that_of_the_connection_whoever_read_before() {
         let small = Arc::new(Config { max_payload: 10, ..Config::default() });
         read(&mut Codec::new(&Arc::default(), None), &frame("more than ten bytes"));
-        let (bytes, outbox) = (frame("more than ten bytes"), Outbox::default());
-        let refused = Codec::new(&small, None).next(&mut Scratch::with(&bytes), &outbox);
+        let bytes = frame("more than ten bytes");
+        let refused = Codec::new(&small, None).next(&mut Scratch::with(&bytes), &mut |_| ());
         assert!(matches!(refused, Err(Error::Capacity(_))));
         assert_eq!(read(&mut Codec::new(&Arc::default(), None), &bytes), ["more than ten bytes"]);
     }

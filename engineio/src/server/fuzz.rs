@@ -9,7 +9,7 @@ use super::{
     deflate::{self, PerMessageDeflate},
     whole_frame,
 };
-use crate::{config::Config, hub::Outbox};
+use crate::config::Config;
 
 /// What a client has sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,11 +40,11 @@ pub fn read_frames<'a>(
     deflates: bool,
 ) -> (Vec<Heard>, End) {
     let mut codec = Codec::new(config, deflates.then(PerMessageDeflate::default));
-    let (outbox, mut heard) = (Outbox::default(), Vec::new());
+    let mut heard = Vec::new();
     for chunk in chunks {
         let mut scratch = Scratch::with(chunk);
         loop {
-            let incoming = match codec.next(&mut scratch, &outbox) {
+            let incoming = match codec.next(&mut scratch, &mut |_| ()) {
                 Ok(Some(incoming)) => incoming,
                 Ok(None) => break,
                 Err(_) => return (heard, End::Failed),

@@ -156,7 +156,7 @@ impl Connection {
             if peer.ended().is_some() || peer.is_behind() || !self.make_room(peer, cx) {
                 return false;
             }
-            match self.poll_message(scratch, peer.outbox(), cx) {
+            match self.poll_message(scratch, peer, peer.outbox(), cx) {
                 Poll::Ready(Some(Ok(incoming))) => self.take_in(peer, &incoming, scratch),
                 Poll::Ready(Some(Err(error))) => fail(peer, &error),
                 Poll::Ready(None) => {
@@ -174,11 +174,13 @@ impl Connection {
     fn poll_message(
         &mut self,
         scratch: &mut Scratch,
+        peer: &Peer,
         outbox: &Outbox,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Incoming, Error>>> {
+        let mut control = |frame: &[u8]| peer.push_control(outbox, frame);
         for reads in 0.. {
-            if let Some(message) = self.codec.next(scratch, outbox).transpose() {
+            if let Some(message) = self.codec.next(scratch, &mut control).transpose() {
                 return Poll::Ready(Some(message));
             }
             if reads == READS_AT_ONCE {
@@ -216,7 +218,7 @@ impl Connection {
             Ok(View::Binary(bytes)) => feed(peer, peer.revision().decode_binary(bytes)),
             Ok(View::Close) => {
                 // tungstenite's answer to the close frame is the last frame this connection writes.
-                self.codec.answer_close(scratch, peer.outbox());
+                self.codec.answer_close(scratch, &mut |frame| peer.push_control(peer.outbox(), frame));
                 peer.outbox().finish(None);
                 peer.lost(CloseReason::TransportClose);
             }
@@ -252,7 +254,7 @@ impl Connection {
             if let Poll::Ready(Err(_)) = self.writer.poll_flush(outbox, cx) {
                 return Poll::Ready(false);
             }
-            let Some(Ok(incoming)) = ready!(self.poll_message(scratch, outbox, cx)) else {
+            let Some(Ok(incoming)) = ready!(self.poll_message(scratch, peer, outbox, cx)) else {
                 return Poll::Ready(false);
             };
             let text = match incoming.view(scratch) {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
 use engineio::{
-    Config, Refusal,
+    Config, Overflow, Refusal,
     engine::{Input, Transport},
 };
 
@@ -22,10 +22,11 @@ fn rows() -> Vec<(Refusal, Config, Act)> {
         max_json_depth: 3,
         max_event_args: 3,
         connect_timeout: Duration::from_secs(5),
+        ack_timeout: Duration::from_secs(5),
         ..Config::default()
     };
     let few_packets = Config { max_queued_packets: 2, ..Config::default() };
-    let rows: [(Refusal, Act); 11] = [
+    let rows: [(Refusal, Act); 13] = [
         (Refusal::JsonDepth, |_, client| client.send(r#"2["ev",[[[[]]]]]"#)),
         (Refusal::EventArgs, |_, client| client.send(r#"2["ev",1,2,3,4,5]"#)),
         (Refusal::Attachments, |_, client| client.send(r#"511-["ev"]"#)),
@@ -51,6 +52,15 @@ fn rows() -> Vec<(Refusal, Config, Act)> {
             let socket = world.io.of("/").sockets().remove(0);
             drop((socket.emit_with_ack("a", &()), socket.emit_with_ack("b", &())));
         }),
+        (Refusal::AckTimeout, |world, _| {
+            let answer = world.io.of("/").sockets().remove(0).emit_with_ack("a", &());
+            world.advance(world.io.config().ack_timeout);
+            drop(answer);
+        }),
+        (Refusal::CloseTimeout, |world, client| {
+            client.peer.close();
+            world.advance(world.io.config().close_timeout);
+        }),
         (Refusal::PingTimeout, |world, _| world.advance(Duration::from_secs(45))),
         (Refusal::UpgradeTimeout, |world, client| {
             client.peer.feed(Input::UpgradeOpened(Transport::Websocket));
@@ -59,6 +69,14 @@ fn rows() -> Vec<(Refusal, Config, Act)> {
     ];
     let mut rows: Vec<(Refusal, Config, Act)> =
         rows.into_iter().map(|(refusal, act)| (refusal, config.clone(), act)).collect();
+    let three_events: Act = |world, _| {
+        for _ in 0..3 {
+            world.io.droppable().emit("ev", &());
+        }
+    };
+    rows.push((Refusal::DroppedDroppable, few_packets.clone(), three_events));
+    let drop_oldest = Config { overflow: Overflow::DropOldest, ..few_packets.clone() };
+    rows.push((Refusal::DroppedOldest, drop_oldest, three_events));
     rows.push((Refusal::SlowReader, few_packets, |world, _| {
         for _ in 0..3 {
             world.io.emit("ev", &());
@@ -79,6 +97,38 @@ fn what_goes_one_past_a_limit_is_counted_once_and_as_nothing_else() {
             assert_eq!(world.refused(other), u64::from(other == refusal), "{other:?} after {refusal:?}");
         }
     }
+}
+
+#[test]
+fn last_packets_that_are_fetched_in_time_are_not_counted() {
+    let world = World::new();
+    let [waiting, late, upgrading] = [world.connected(), world.connected(), world.connected()];
+    for client in [&waiting, &upgrading] {
+        client.peer.feed(Input::PollOpened);
+    }
+    upgrading.peer.feed(Input::UpgradeOpened(Transport::Websocket));
+    for client in [&waiting, &late, &upgrading] {
+        client.peer.close();
+    }
+    upgrading.peer.feed(Input::UpgradeLost);
+    late.peer.feed(Input::PollOpened);
+    late.peer.feed(Input::FarewellSent);
+    world.advance(world.io.config().close_timeout);
+    assert_eq!(world.connections(), 0);
+    assert_eq!(world.refused(Refusal::CloseTimeout), 0);
+}
+
+#[test]
+fn each_event_that_is_dropped_is_counted() {
+    let config = Config { max_queued_packets: 2, overflow: Overflow::DropVolatile, ..Config::default() };
+    let world = World::with(config);
+    let _client = world.connected();
+    for _ in 0..2 {
+        world.io.droppable().emit("ev", &());
+    }
+    world.io.emit("ev", &());
+    world.io.droppable().emit("ev", &());
+    assert_eq!(world.refused(Refusal::DroppedDroppable), 2);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::{
 };
 
 use engineio::{
-    Ack, Config, Data, Payload, Server, Socket,
+    Ack, Config, Data, Payload, Refusal, Server, Socket,
     server::{AllowRequest, Options},
 };
 use tokio::{
@@ -74,6 +74,25 @@ async fn a_message_may_come_in_many_frames_with_pings_between() {
         pongs += 1;
     }
     assert!(pongs > 0);
+}
+
+#[tokio::test]
+async fn the_pong_that_a_newer_one_replaces_is_counted() {
+    let io = echo_server(Config::default());
+    let mut client = Client::connect(&serve(io.clone()).await).await;
+    let pings =
+        |numbers: std::ops::Range<u8>| numbers.flat_map(|number| frame(0x89, &[number])).collect::<Vec<_>>();
+    // Each segment is read in one turn, and sixteen pongs may wait for its end.
+    client.write(&pings(0..16)).await;
+    for number in 0..16 {
+        assert_eq!(client.frame().await.unwrap().payload, [number]);
+    }
+    assert_eq!(io.refusals().count(Refusal::Pongs), 0);
+    client.write(&pings(0..17)).await;
+    for number in 1..17 {
+        assert_eq!(client.frame().await.unwrap().payload, [number]);
+    }
+    assert_eq!(io.refusals().count(Refusal::Pongs), 1);
 }
 
 #[tokio::test]

@@ -3,11 +3,15 @@
 use super::{Admission, Outbox, Sent, State};
 use crate::{
     config::{Config, Overflow},
-    hub::encoded::{Encoded, Worth},
+    hub::{
+        encoded::{Encoded, Worth},
+        refusals::Refusal,
+    },
 };
 
 impl Outbox {
-    /// Adds a packet for which the queue was full, by the policy of the configuration.
+    /// Adds a packet for which the queue was full, by the policy of the configuration; `count` hears how many were
+    /// dropped, and by what.
     ///
     /// # Errors
     /// The client is to be given up.
@@ -16,6 +20,7 @@ impl Outbox {
         packet: Encoded,
         admission: Admission,
         config: &Config,
+        count: impl FnOnce(Refusal, usize),
     ) -> Result<Sent, Encoded> {
         let packet = match self.push(packet, admission, config) {
             Err(packet) => packet,
@@ -44,6 +49,8 @@ impl Outbox {
             if made == 0 && !droppable {
                 return Err(packet);
             }
+            let by_age = made > 0 && config.overflow == Overflow::DropOldest;
+            count(if by_age { Refusal::DroppedOldest } else { Refusal::DroppedDroppable }, made.max(1));
             state.note_dropped(made.max(1));
             if made == 0 {
                 return Ok(Sent::Dropped);

@@ -45,11 +45,12 @@ impl Peer {
     fn handle<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let is_due = matches!(input, Input::Tick);
         let moves_deadline = matches!(input, Input::UpgradeOpened(_) | Input::UpgradeLost);
-        let action = {
+        let (was_owed, action) = {
             let mut session = self.session.lock();
+            let was_owed = session.is_owed_a_poll();
             let action = session.handle(input, &self.config, turn::now(&self.runtime));
             self.is_open.store(session.is_open(), Ordering::Release);
-            action
+            (was_owed, action)
         };
         match action {
             Action::Deliver(data) => return self.deliver(data),
@@ -70,7 +71,12 @@ impl Peer {
                 self.tell(CloseReason::ForcedClose);
                 self.wakers.wake(Waiting::Upgrade);
             }
-            Action::Close(reason) => self.end(reason),
+            Action::Close(reason) => {
+                if is_due && was_owed {
+                    self.add(Refusal::CloseTimeout, 1);
+                }
+                self.end(reason);
+            }
             Action::None | Action::Refuse | Action::Switch | Action::Farewell => {}
         }
         if action != Action::None || moves_deadline {

@@ -245,6 +245,7 @@ impl Socket {
             self.arm_acks(table, deadline);
         }
         drop(owed);
+        self.0.peer.add(Refusal::AckTimeout, expired.len());
         for sink in expired {
             sink(Err(AckError::Timeout));
         }
