@@ -164,9 +164,13 @@ fn socket_config(config: &Config) -> engineio::Config {
         max: Some(rates.max_connections),
         max_per_address: Some(rates.max_connections_per_address),
         max_new_per_second: Some(rates.connections_per_second),
+        max_new_per_second_per_address: Some(rates.connections_per_second_per_address),
     };
-    let max_per_address = sessions.max_per_address.filter(|_| config.trust_proxy == 0);
-    let connections = ConnectionLimits { max_per_address, ..sessions };
+    let connections = if config.trust_proxy == 0 {
+        sessions
+    } else {
+        ConnectionLimits { max_per_address: None, max_new_per_second_per_address: None, ..sessions }
+    };
     engineio::Config { sessions, connections, ..engineio::Config::default() }
 }
 

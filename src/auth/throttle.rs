@@ -235,6 +235,7 @@ mod tests {
             max_connections: 1,
             max_connections_per_address: 1,
             connections_per_second: 1,
+            connections_per_second_per_address: 1,
         }
     }
 

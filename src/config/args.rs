@@ -141,6 +141,10 @@ pub struct Args {
     #[arg(long, env = "CONNECTIONS_PER_SECOND", hide_env_values = true)]
     pub connections_per_second: Option<String>,
 
+    /// Of these, those of one client address [default: 2000]
+    #[arg(long, env = "CONNECTIONS_PER_SECOND_PER_ADDRESS", hide_env_values = true)]
+    pub connections_per_second_per_address: Option<String>,
+
     /// Address and port of `/metrics`, which is for operators only, such as 127.0.0.1:9464 [default: none]
     #[arg(long, env = "METRICS", hide_env_values = true)]
     pub metrics: Option<String>,

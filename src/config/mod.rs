@@ -101,6 +101,8 @@ pub struct Rates {
     pub max_connections_per_address: usize,
     /// New connections, and new sockets, per second.
     pub connections_per_second: u32,
+    /// Of these, those of one client address.
+    pub connections_per_second_per_address: u32,
 }
 
 /// When browsers send the cookie with requests that other sites cause.
@@ -254,6 +256,11 @@ fn rates(args: &Args) -> Result<Option<Rates>, ConfigError> {
             20_000,
         )?,
         connections_per_second: count("CONNECTIONS_PER_SECOND", &args.connections_per_second, 10_000)?,
+        connections_per_second_per_address: count(
+            "CONNECTIONS_PER_SECOND_PER_ADDRESS",
+            &args.connections_per_second_per_address,
+            2_000,
+        )?,
     };
     let limits = setting("LIMITS", args.limits.as_ref());
     let on = limits.boolean(true).map_err(|_| limits.refuse("on or off"))?;

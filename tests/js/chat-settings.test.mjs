@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import net from "node:net";
 import { after, afterEach, describe, test } from "node:test";
 import { failed, failedBody, succeeded } from "./support/expect.mjs";
+import { metrics } from "./support/metrics.mjs";
 import { disconnectAll } from "./support/official.mjs";
 import { Program, freePort, programFrom } from "./support/program.mjs";
 import { SECRET, Roomcast, Sqlite, claims, forge, freshEmail, parseCookie } from "./support/roomcast.mjs";
@@ -226,15 +227,6 @@ async function handshake(roomcast, headers = {}) {
   const answer = await fetch(`${roomcast.url}/socket.io/?EIO=4&transport=polling`, { headers });
   await answer.text();
   return [answer.status, answer.headers.get("retry-after")];
-}
-
-/** The counters of /metrics by their labels. */
-async function metrics(port) {
-  const answer = await fetch(`http://127.0.0.1:${port}/metrics`);
-  assert.equal(answer.status, 200);
-  assert.match(answer.headers.get("content-type"), /^text\/plain; version=0\.0\.4/);
-  const lines = (await answer.text()).split("\n").filter((line) => line !== "" && !line.startsWith("#"));
-  return Object.fromEntries(lines.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
 }
 
 describe("limits on connections", () => {

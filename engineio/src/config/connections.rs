@@ -22,6 +22,9 @@ pub struct ConnectionLimits {
     pub max_per_address: Option<usize>,
     /// The most new ones in a second, of all clients together; as many may come at once after a pause. Default none.
     pub max_new_per_second: Option<u32>,
+    /// The most new ones in a second of one client address, as [`max_per_address`](Self::max_per_address) counts
+    /// addresses; as many may come at once after a pause. Default none.
+    pub max_new_per_second_per_address: Option<u32>,
 }
 
 impl ConnectionLimits {
@@ -30,8 +33,15 @@ impl ConnectionLimits {
         *self == Self::default()
     }
 
+    /// Whether there is something to count for each address.
+    pub(crate) fn look_at_addresses(&self) -> bool {
+        self.max_per_address.is_some() || self.max_new_per_second_per_address.is_some()
+    }
+
     /// Whether each limit lets somebody in.
     pub(super) fn is_sensible(&self) -> bool {
-        self.max != Some(0) && self.max_per_address != Some(0) && self.max_new_per_second != Some(0)
+        let at_once = [self.max, self.max_per_address];
+        let per_second = [self.max_new_per_second, self.max_new_per_second_per_address];
+        !at_once.contains(&Some(0)) && !per_second.contains(&Some(0))
     }
 }

@@ -1,5 +1,7 @@
 //! Who may come in: how many there are, of which address, and how fast they come.
 
+mod rate;
+
 use std::{
     collections::{HashMap, hash_map::Entry},
     net::{IpAddr, Ipv6Addr},
@@ -12,6 +14,7 @@ use std::{
 
 use parking_lot::Mutex;
 
+use self::rate::{Bucket, Buckets};
 use crate::config::ConnectionLimits;
 
 /// Why nobody is let in now.
@@ -23,6 +26,8 @@ pub enum Full {
     OfAddress,
     /// [`ConnectionLimits::max_new_per_second`] have just come.
     PerSecond,
+    /// [`ConnectionLimits::max_new_per_second_per_address`] have just come of this address.
+    OfAddressPerSecond,
 }
 
 impl Full {
@@ -32,7 +37,7 @@ impl Full {
         match self {
             // Somebody has to leave first.
             Full::InAll | Full::OfAddress => 5,
-            Full::PerSecond => 1,
+            Full::PerSecond | Full::OfAddressPerSecond => 1,
         }
     }
 }
@@ -46,8 +51,8 @@ struct Counts {
     inside: usize,
     /// One entry for each network of which somebody is inside, so that there are no more than are inside.
     networks: HashMap<IpAddr, usize>,
-    spent: f64,
-    at: Option<Instant>,
+    bucket: Bucket,
+    buckets: Buckets,
 }
 
 impl Gate {
@@ -64,7 +69,7 @@ impl Gate {
         if limits.is_off() {
             return Ok(None);
         }
-        let network = address.filter(|_| limits.max_per_address.is_some()).map(network);
+        let network = address.filter(|_| limits.look_at_addresses()).map(network);
         self.0.lock().enter(limits, network, now)?;
         Ok(Some(Box::new(Pass { gate: Arc::clone(self), network, given_back: AtomicBool::new(false) })))
     }
@@ -84,10 +89,7 @@ impl Counts {
         if limits.max_per_address.is_some_and(|max| of_network >= max) {
             return Err(Full::OfAddress);
         }
-        // Last, so that an address which has its share cannot use up the rate of all others.
-        if let Some(rate) = limits.max_new_per_second {
-            self.spend(f64::from(rate), now)?;
-        }
+        self.spend(limits, network, now)?;
         self.inside += 1;
         if let Some(network) = network {
             *self.networks.entry(network).or_default() += 1;
@@ -95,16 +97,27 @@ impl Counts {
         Ok(())
     }
 
-    /// A leaky bucket that holds what may come in a second.
-    fn spend(&mut self, rate: f64, now: Instant) -> Result<(), Full> {
-        let back = self.at.map_or(0.0, |at| now.saturating_duration_since(at).as_secs_f64() * rate);
-        self.spent = (self.spent - back).max(0.0);
-        self.at = Some(now);
-        // A hundredth forgives what floating-point subtraction leaves.
-        if self.spent + 1.0 > rate + 0.01 {
-            return Err(Full::PerSecond);
+    /// Counts one more who has come. Who is refused counts nowhere, so that an address which has its share cannot use up
+    /// the rate of all others.
+    fn spend(
+        &mut self,
+        limits: &ConnectionLimits,
+        network: Option<IpAddr>,
+        now: Instant,
+    ) -> Result<(), Full> {
+        let of_network = match network.zip(limits.max_new_per_second_per_address) {
+            Some((network, rate)) => {
+                let bucket = self.buckets.get(network, now).with_another(rate, now);
+                Some((network, bucket.ok_or(Full::OfAddressPerSecond)?))
+            }
+            None => None,
+        };
+        if let Some(rate) = limits.max_new_per_second {
+            self.bucket = self.bucket.with_another(rate, now).ok_or(Full::PerSecond)?;
         }
-        self.spent += 1.0;
+        if let Some((network, bucket)) = of_network {
+            self.buckets.put(network, bucket);
+        }
         Ok(())
     }
 
@@ -225,6 +238,35 @@ mod tests {
         assert_eq!(enter(3, 0), Err(Full::PerSecond));
         assert_eq!(enter(3, 500), Ok(()));
         assert_eq!(enter(4, 500), Err(Full::PerSecond));
+    }
+
+    #[test]
+    fn an_address_that_comes_too_fast_leaves_the_rate_of_all_to_the_others() {
+        let gate = Arc::new(Gate::default());
+        let start = Instant::now();
+        let limits = ConnectionLimits {
+            max_new_per_second: Some(4),
+            max_new_per_second_per_address: Some(2),
+            ..ConnectionLimits::default()
+        };
+        let rows = [
+            ("2001:db8:1:2:3::1", 0, Ok(())),
+            ("2001:db8:1:2:4::1", 0, Ok(())),
+            ("2001:db8:1:2:5::1", 0, Err(Full::OfAddressPerSecond)),
+            ("2001:db8:1:3:5::1", 0, Ok(())),
+            ("192.0.2.1", 0, Ok(())),
+            ("192.0.2.1", 0, Err(Full::PerSecond)),
+            ("192.0.2.1", 250, Ok(())),
+            ("2001:db8:1:2:6::1", 500, Ok(())),
+            ("2001:db8:1:2:6::1", 500, Err(Full::OfAddressPerSecond)),
+        ];
+        for (address, after, expected) in rows {
+            let now = start + Duration::from_millis(after);
+            let entered = gate.enter(&limits, Some(address.parse().unwrap()), now);
+            // Who leaves at once has come all the same.
+            assert_eq!(entered.map(drop), expected, "{address} after {after} ms");
+        }
+        assert_eq!(gate.0.lock().inside, 0);
     }
 
     #[test]

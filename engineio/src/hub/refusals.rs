@@ -46,12 +46,16 @@ refusals! {
     ConnectionsOfAddress = "connections_of_address",
     /// A connection past [`ConnectionLimits::max_new_per_second`](crate::ConnectionLimits::max_new_per_second).
     ConnectionRate = "connection_rate",
+    /// A connection past [`ConnectionLimits::max_new_per_second_per_address`](crate::ConnectionLimits::max_new_per_second_per_address).
+    ConnectionRateOfAddress = "connection_rate_of_address",
     /// A session past [`ConnectionLimits::max`](crate::ConnectionLimits::max).
     Sessions = "sessions",
     /// A session past [`ConnectionLimits::max_per_address`](crate::ConnectionLimits::max_per_address).
     SessionsOfAddress = "sessions_of_address",
     /// A session past [`ConnectionLimits::max_new_per_second`](crate::ConnectionLimits::max_new_per_second).
     SessionRate = "session_rate",
+    /// A session past [`ConnectionLimits::max_new_per_second_per_address`](crate::ConnectionLimits::max_new_per_second_per_address).
+    SessionRateOfAddress = "session_rate_of_address",
     /// A request head of too many bytes or lines.
     HeadTooLarge = "head_too_large",
     /// A request head that did not come in time.
@@ -112,6 +116,7 @@ impl Refusal {
             Full::InAll => Refusal::Connections,
             Full::OfAddress => Refusal::ConnectionsOfAddress,
             Full::PerSecond => Refusal::ConnectionRate,
+            Full::OfAddressPerSecond => Refusal::ConnectionRateOfAddress,
         }
     }
 
@@ -120,6 +125,7 @@ impl Refusal {
             Full::InAll => Refusal::Sessions,
             Full::OfAddress => Refusal::SessionsOfAddress,
             Full::PerSecond => Refusal::SessionRate,
+            Full::OfAddressPerSecond => Refusal::SessionRateOfAddress,
         }
     }
 }

@@ -65,7 +65,7 @@ impl Service {
     /// Counts a session that is about to begin: before the program is asked, which may take its time.
     pub(super) fn let_in(&self, parts: &Parts) -> Result<Option<Box<Pass>>, RequestError> {
         let limits = &self.config().sessions;
-        if limits.max_per_address.is_none() {
+        if !limits.look_at_addresses() {
             return self.enter(limits, None);
         }
         let address = match &self.options().client_address {

@@ -106,12 +106,24 @@ async fn an_address_that_has_its_share_of_sessions_is_refused_and_others_are_not
 
 #[tokio::test]
 async fn sessions_past_the_rate_are_refused_for_a_second() {
-    let io = with_sessions(ConnectionLimits { max_new_per_second: Some(1), ..ConnectionLimits::default() });
-    let address = serve(io.clone()).await;
-    assert!(handshake(&address, "").await.starts_with("HTTP/1.1 200 "));
-    let refused = handshake(&address, "").await;
-    assert!(is_refused(&refused, 1), "{refused}");
-    assert_eq!(io.refusals().count(Refusal::SessionRate), 1);
+    let rows = [
+        (
+            ConnectionLimits { max_new_per_second: Some(1), ..ConnectionLimits::default() },
+            Refusal::SessionRate,
+        ),
+        (
+            ConnectionLimits { max_new_per_second_per_address: Some(1), ..ConnectionLimits::default() },
+            Refusal::SessionRateOfAddress,
+        ),
+    ];
+    for (limits, refusal) in rows {
+        let io = with_sessions(limits);
+        let address = serve(io.clone()).await;
+        assert!(handshake(&address, "").await.starts_with("HTTP/1.1 200 "));
+        let refused = handshake(&address, "").await;
+        assert!(is_refused(&refused, 1), "{refused}");
+        assert_eq!(io.refusals().count(refusal), 1);
+    }
 }
 
 #[tokio::test]
@@ -180,6 +192,11 @@ async fn connections_of_an_address_and_in_a_second_are_bounded() {
         (
             ConnectionLimits { max_new_per_second: Some(1), ..ConnectionLimits::default() },
             Refusal::ConnectionRate,
+            1,
+        ),
+        (
+            ConnectionLimits { max_new_per_second_per_address: Some(1), ..ConnectionLimits::default() },
+            Refusal::ConnectionRateOfAddress,
             1,
         ),
     ];
