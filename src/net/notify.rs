@@ -8,7 +8,11 @@ use std::{
         ffi::OsStrExt,
         net::{SocketAddr, UnixDatagram},
     },
+    time::Duration,
 };
+
+/// How long a supervisor that does not read may hold up the start and the stop.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Says that requests are served from now on.
 pub fn ready() {
@@ -22,11 +26,15 @@ pub(super) fn stopping() {
 
 fn tell(state: &str) {
     let Some(socket) = env::var_os("NOTIFY_SOCKET").filter(|socket| !socket.is_empty()) else { return };
-    let sent = address(&socket)
-        .and_then(|address| UnixDatagram::unbound()?.send_to_addr(state.as_bytes(), &address));
-    if let Err(error) = sent {
+    if let Err(error) = send(&socket, state) {
         tracing::warn!(%error, "the supervisor at NOTIFY_SOCKET cannot be told {state}");
     }
+}
+
+fn send(socket: &OsStr, state: &str) -> io::Result<usize> {
+    let sender = UnixDatagram::unbound()?;
+    sender.set_write_timeout(Some(PATIENCE))?;
+    sender.send_to_addr(state.as_bytes(), &address(socket)?)
 }
 
 /// A path, or a name in the abstract namespace of Linux, which begins with `@`.

@@ -5,4 +5,5 @@
 mod documents;
 mod layers;
 mod sources;
+mod supervisor;
 mod unsafety;
