@@ -56,6 +56,8 @@ refusals! {
     SessionRate = "session_rate",
     /// A session past [`ConnectionLimits::max_new_per_second_per_address`](crate::ConnectionLimits::max_new_per_second_per_address).
     SessionRateOfAddress = "session_rate_of_address",
+    /// A WebTransport client past those that may be between their first UDP packet and their session.
+    WebtransportOpening = "webtransport_opening",
     /// A request head of too many bytes or lines.
     HeadTooLarge = "head_too_large",
     /// A request head that did not come in time.
@@ -161,7 +163,7 @@ impl From<&Fault> for Refusal {
 ///     println!("{} {count}", refusal.name());
 /// }
 /// ```
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Refusals {
     slots: [Slot; Refusal::ALL.len()],
     start: OnceLock<Instant>,
@@ -174,6 +176,13 @@ struct Slot {
     second: AtomicU64,
     lines: AtomicU64,
     left_out: AtomicU64,
+}
+
+impl Default for Refusals {
+    fn default() -> Self {
+        // Arrays of this length have no default of their own.
+        Self { slots: std::array::from_fn(|_| Slot::default()), start: OnceLock::new() }
+    }
 }
 
 impl Refusals {

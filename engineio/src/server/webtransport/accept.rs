@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     engine::{Action, BadRequest, Input, Packet, Query, RequestError, Revision, Transport, handshake},
-    hub::{Outbox, Peer, RemoteAddr, Secure, Server},
+    hub::{Outbox, Peer, Refusal, RemoteAddr, Secure, Server},
     server::{Options, Service, verify::Opening},
     sid::Sid,
 };
@@ -111,13 +111,36 @@ impl Service {
                 }
             };
             let Some(incoming) = incoming else { return };
-            let Some((incoming, permit)) = admit(incoming, &opening) else { continue };
+            let Some((incoming, permit)) = self.admit(incoming, &opening) else { continue };
             let (service, alive) = (self.clone(), alive.subscribe());
             self.runtime().spawn(Box::pin(async move {
                 service.webtransport(incoming, permit).await;
                 drop(alive);
             }));
         }
+    }
+
+    /// Takes a client on, unless there are too many; one that may not have the address it claims to have is asked to prove
+    /// it if there are many.
+    fn admit(
+        &self,
+        incoming: Incoming,
+        opening: &Arc<Semaphore>,
+    ) -> Option<(Incoming, OwnedSemaphorePermit)> {
+        let Ok(permit) = Arc::clone(opening).try_acquire_owned() else {
+            if self.count(Refusal::WebtransportOpening) {
+                tracing::warn!(address = %incoming.remote_address().ip(), "a WebTransport client was refused");
+            }
+            incoming.refuse();
+            return None;
+        };
+        let underway = MAX_OPENING - opening.available_permits();
+        if underway > MAX_UNPROVED && incoming.may_retry() {
+            // The error is that it may not, which was asked before.
+            let _ = incoming.retry();
+            return None;
+        }
+        Some((incoming, permit))
     }
 
     /// Lets a client come to its session within the time for an upgrade, and runs that.
@@ -204,22 +227,6 @@ enum Opened {
     Session(Arc<Peer>),
     Upgrade(Arc<Peer>),
     Refused(RequestError),
-}
-
-/// Takes a client on, unless there are too many; one that may not have the address it claims to have is asked to prove it
-/// if there are many.
-fn admit(incoming: Incoming, opening: &Arc<Semaphore>) -> Option<(Incoming, OwnedSemaphorePermit)> {
-    let Ok(permit) = Arc::clone(opening).try_acquire_owned() else {
-        incoming.refuse();
-        return None;
-    };
-    let underway = MAX_OPENING - opening.available_permits();
-    if underway > MAX_UNPROVED && incoming.may_retry() {
-        // The error is that it may not, which was asked before.
-        let _ = incoming.retry();
-        return None;
-    }
-    Some((incoming, permit))
 }
 
 /// The session that a client's first packet asks for: none for a new one.

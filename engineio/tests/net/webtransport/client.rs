@@ -106,6 +106,18 @@ pub async fn knock(
     path: &str,
     origin: Option<&str>,
 ) -> Result<Guest, ClientError> {
+    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
+    let client = web_transport_quinn::Client::new(endpoint.clone(), trusting(root));
+    let mut request = ConnectRequest::new(format!("https://{address}{path}").parse::<url::Url>().unwrap());
+    if let Some(origin) = origin {
+        request = request.with_header(ORIGIN, HeaderValue::from_str(origin).unwrap());
+    }
+    let session = timeout(PATIENCE, client.connect(request)).await.unwrap()?;
+    Ok(Guest { _endpoint: endpoint, session })
+}
+
+/// The settings of a client that trusts the certificate.
+pub fn trusting(root: &CertificateDer<'static>) -> quinn::ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(root.clone()).unwrap();
     let mut tls = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
@@ -114,15 +126,7 @@ pub async fn knock(
         .with_root_certificates(roots)
         .with_no_client_auth();
     tls.alpn_protocols = vec![ALPN.into()];
-    let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
-    let endpoint = Endpoint::client("127.0.0.1:0".parse().unwrap()).unwrap();
-    let client = web_transport_quinn::Client::new(endpoint.clone(), config);
-    let mut request = ConnectRequest::new(format!("https://{address}{path}").parse::<url::Url>().unwrap());
-    if let Some(origin) = origin {
-        request = request.with_header(ORIGIN, HeaderValue::from_str(origin).unwrap());
-    }
-    let session = timeout(PATIENCE, client.connect(request)).await.unwrap()?;
-    Ok(Guest { _endpoint: endpoint, session })
+    quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()))
 }
 
 /// One frame from the server: whether it is binary, and its bytes.
