@@ -3,7 +3,7 @@
 import { after, before, describe } from "node:test";
 import { databaseFaults } from "./durability/database-faults.mjs";
 import { fullDisk } from "./durability/full-disk.mjs";
-import { kills } from "./durability/kills.mjs";
+import { kills, killsInUpgrades } from "./durability/kills.mjs";
 import { Mongo, Sqlite } from "./support/roomcast.mjs";
 
 for (const store of [new Sqlite(), new Mongo()]) {
@@ -12,6 +12,7 @@ for (const store of [new Sqlite(), new Mongo()]) {
     after(() => store.close());
     kills(store);
     if (store instanceof Mongo) databaseFaults(store);
+    if (store instanceof Sqlite) killsInUpgrades(store);
     if (store instanceof Sqlite) fullDisk(store);
   });
 }

@@ -2,13 +2,14 @@
 
 import assert from "node:assert/strict";
 import { pause, until } from "../support/wait.mjs";
+import { Upgrades } from "./upgrades.mjs";
 
 /** How long a writer waits for an answer before it sends the message again. */
 const PATIENCE = 20_000;
 
 /**
- * The transports of the sockets, in turn. None upgrades: an official client whose server dies between the probe and the
- * upgrade neither polls nor notices before its ping is overdue.
+ * The transports of the sockets, in turn. None of them upgrades, as a client whose server dies between the probe and the
+ * upgrade would keep still for long; those that do are in `upgrades.mjs`.
  */
 const TRANSPORTS = [["websocket"], ["polling"]];
 
@@ -16,7 +17,7 @@ const TRANSPORTS = [["websocket"], ["polling"]];
 const RETRY_PAUSE = 25;
 
 /**
- * A room, people who write into it by sockets and by HTTP, and one who listens.
+ * A room, people who write into it by sockets, by HTTP and by sockets that upgrade, and one who listens.
  *
  * A writer has one message under way at a time and sends it again, with the same client id, until it is acknowledged.
  */
@@ -34,12 +35,13 @@ export class Load {
   longest = 0;
   /** The ids of the messages that the listener was sent. */
   live = [];
+  upgrades = new Upgrades();
   #clock = 0;
   #stopping = false;
   #abandoned = false;
   #writers = [];
 
-  static async begin(roomcast, { sockets = 6, posters = 2 } = {}) {
+  static async begin(roomcast, { sockets = 6, posters = 2, upgraders = 0 } = {}) {
     const load = new Load();
     load.roomcast = roomcast;
     load.host = await roomcast.user("Host");
@@ -49,10 +51,15 @@ export class Load {
     load.listener.on("MSG_TO_CLIENTS", ({ id, sender }) => {
       if (sender !== "server") load.live.push(id);
     });
-    const ways = [...Array(sockets).fill("socket"), ...Array(posters).fill("HTTP")];
+    const ways = [...Array(sockets).fill("socket"), ...Array(posters).fill("HTTP"), ...Array(upgraders).fill("upgrade")];
     const people = await Promise.all(ways.map((way, i) => load.#member(`${way} ${i}`)));
     load.sockets = await Promise.all(people.slice(0, sockets).map((user, i) => user.online({ transports: TRANSPORTS[i % 2] })));
-    load.#writers = people.map((user, i) => load.#write(user, ways[i] === "HTTP" ? byHttp(user) : bySocket(load.sockets[i])));
+    const way = {
+      socket: (_, i) => bySocket(load.sockets[i]),
+      HTTP: byHttp,
+      upgrade: (user) => load.upgrades.by(user),
+    };
+    load.#writers = people.map((user, i) => load.#write(user, way[ways[i]](user, i)));
     return load;
   }
 
