@@ -5,11 +5,13 @@ use std::{
     sync::Arc,
 };
 
-use engineio::{Sid, hub::Peer};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use engineio::{Parser, Sid, hub::Peer};
 use serde_json::{Value, json};
 
 use crate::{
     model::Model,
+    msgpack,
     network::Incoming,
     transport::{Connection, Probe},
 };
@@ -25,6 +27,7 @@ pub enum Phase {
 
 pub struct Client {
     pub server: usize,
+    parser: Parser,
     pub connection: Option<Connection>,
     pub phase: Phase,
     /// The id it has, or had and hopes to get back.
@@ -48,9 +51,10 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(server: usize) -> Self {
+    pub fn new(server: usize, parser: Parser) -> Self {
         Self {
             server,
+            parser,
             connection: None,
             phase: Phase::Apart,
             id: None,
@@ -117,7 +121,14 @@ impl Client {
         if count == 0 {
             return false;
         }
-        let packets: Vec<_> = self.out.drain(..count).collect();
+        let packets: Vec<_> = match self.parser {
+            Parser::Json => self.out.drain(..count).collect(),
+            Parser::Msgpack => {
+                // A packet and its attachment are one message.
+                let is_torn = self.out[count - 1].starts_with("45");
+                msgpack::encode_all(self.out.drain(..count + usize::from(is_torn)).collect())
+            }
+        };
         connection.send(packets);
         true
     }
@@ -126,7 +137,8 @@ impl Client {
     pub fn read(&mut self, limit: usize, model: &Model) -> (bool, bool) {
         let Some(connection) = &mut self.connection else { return (false, false) };
         let has_arrived = connection.has_arrived();
-        let incoming = match connection.read(limit) {
+        let parser = self.parser;
+        let incoming = match connection.read(limit).and_then(|incoming| in_usual_form(incoming, parser)) {
             Ok(incoming) => incoming,
             Err(error) => {
                 model.lock().fault(error);
@@ -238,8 +250,33 @@ impl Client {
     }
 }
 
+/// What has arrived as if it had been written by the usual parser.
+fn in_usual_form(incoming: Vec<Incoming>, parser: Parser) -> Result<Vec<Incoming>, String> {
+    if parser == Parser::Json {
+        return Ok(incoming);
+    }
+    let mut usual = Vec::new();
+    for one in incoming {
+        match one {
+            Incoming::Binary(bytes) => usual.extend(msgpack::decode(&bytes)?),
+            Incoming::Text(text) if text.starts_with('4') => {
+                return Err(format!("{text} is not in MessagePack"));
+            }
+            other @ (Incoming::Text(_) | Incoming::End) => usual.push(other),
+        }
+    }
+    Ok(usual)
+}
+
 /// The number of the question that a packet answers.
 pub fn answered(packet: &str) -> Option<u64> {
+    if let Some(base64) = packet.strip_prefix('b') {
+        let message = STANDARD.decode(base64).ok()?;
+        let Some(Incoming::Text(packet)) = msgpack::decode(&message).ok()?.into_iter().next() else {
+            return None;
+        };
+        return answered(&packet);
+    }
     let (_, array) = packet.strip_prefix("43")?.split_once('[')?;
     array.trim_end_matches(']').parse().ok()
 }

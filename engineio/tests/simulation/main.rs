@@ -18,6 +18,7 @@ mod bus;
 mod client;
 mod invariants;
 mod model;
+mod msgpack;
 mod network;
 mod rng;
 mod runtime;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use engineio::{
-    Ack, Args, Binary, Config, ConnectError, Data, Overflow, Recovery, Server, Socket,
+    Ack, Args, Binary, Config, ConnectError, Data, Overflow, Parser, Recovery, Server, Socket,
     adapter::MemoryAdapter,
     hub::{Peer, Runtime},
 };
@@ -79,6 +79,7 @@ fn config(rng: &mut Rng, servers: usize) -> Config {
         max_pending_acks: rng.pick(&[3, 1_024]),
         max_rooms: rng.pick(&[2, 1_024]),
         overflow: rng.pick(&[Overflow::Disconnect, Overflow::DropVolatile, Overflow::DropOldest]),
+        parser: rng.pick(&[Parser::Json, Parser::Json, Parser::Msgpack]),
         connection_state_recovery: (servers == 1 && !rng.one_in(3)).then_some(recovery),
         ..Config::default()
     }
@@ -110,7 +111,8 @@ impl World {
             io
         };
         let servers: Vec<_> = (0..count).map(server).collect();
-        let clients = (0..2 + rng.below(4)).map(|number| Client::new(number % count)).collect();
+        let clients =
+            (0..2 + rng.below(4)).map(|number| Client::new(number % count, config.parser)).collect();
         let trace = vec![format!("{count} servers, {config:?}")];
         Self {
             rng,

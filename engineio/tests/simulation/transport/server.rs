@@ -1,0 +1,147 @@
+//! The server's half: what its network shell does, with flags in place of sockets.
+
+use std::{io, sync::Arc, task::Waker};
+
+use engineio::{
+    engine::{CloseReason, Input, Packet},
+    hub::{Link, Peer, PollAnswer, Turn, Waiting},
+};
+
+use super::{Answer, Connection, Probe};
+use crate::{network::Pipe, runtime::Flag};
+
+/// Messages taken in before the server lets others run.
+const MESSAGES_AT_ONCE: usize = 3;
+
+impl Connection {
+    pub(super) fn attach(&mut self, pipe: Pipe) {
+        let pipe = Arc::new(pipe);
+        self.pipe = Some(Arc::clone(&pipe));
+        self.peer.attach(pipe);
+        self.owner.set();
+    }
+
+    /// Does what the server has been woken for; answers whether it was.
+    pub fn serve(&mut self) -> bool {
+        let woken = [self.owner.take(), self.post.take(), self.upgrade.take()];
+        if woken[0] {
+            match self.pipe.clone() {
+                Some(pipe) => self.run_socket(&pipe),
+                None => self.look_at_poll(),
+            }
+        }
+        if woken[1] {
+            self.look_at_post();
+        }
+        if woken[2] {
+            self.look_at_upgrade();
+        }
+        woken.contains(&true)
+    }
+
+    pub fn take_arrived(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.arrived)
+    }
+
+    fn wait(&self, who: Waiting, flag: &Arc<Flag>) {
+        self.peer.wait(who, &Waker::from(Arc::clone(flag)));
+    }
+
+    fn run_socket(&mut self, pipe: &Pipe) {
+        if self.lingers {
+            return drop(self.peer.outbox().write_with(|slices| pipe.write(slices)));
+        }
+        self.wait(Waiting::Owner, &self.owner);
+        if self.read_socket(pipe) {
+            self.owner.set();
+        }
+        self.write_socket(pipe);
+        if self.peer.ended().is_some() {
+            self.peer.lost(CloseReason::TransportError);
+            self.peer.outbox().detach();
+            self.lingers = true;
+            self.owner.set();
+        }
+    }
+
+    fn read_socket(&mut self, pipe: &Pipe) -> bool {
+        let peer = Arc::clone(&self.peer);
+        let _turn = Turn::begin(peer.runtime());
+        for _ in 0..MESSAGES_AT_ONCE {
+            let is_held = peer.is_behind() || !peer.has_room() && !self.write_socket(pipe);
+            if peer.ended().is_some() || is_held {
+                return false;
+            }
+            match self.uplink.pop_front() {
+                Some(message) => {
+                    feed(&peer, &message);
+                    self.arrived.push(message);
+                }
+                None if self.is_cut => {
+                    peer.outbox().finish(None);
+                    peer.lost(CloseReason::TransportClose);
+                }
+                None => return false,
+            }
+        }
+        true
+    }
+
+    /// Writes what waits; answers whether that is all.
+    fn write_socket(&self, pipe: &Pipe) -> bool {
+        match self.peer.outbox().write_with(|slices| pipe.write(slices)) {
+            Ok(()) => true,
+            Err(error) => {
+                if error.kind() != io::ErrorKind::WouldBlock {
+                    self.peer.lost(CloseReason::TransportError);
+                }
+                false
+            }
+        }
+    }
+
+    fn look_at_poll(&mut self) {
+        if !self.polling {
+            return;
+        }
+        self.wait(Waiting::Owner, &self.owner);
+        if let Some(answer) = self.peer.poll_answer() {
+            self.polling = false;
+            self.peer.outbox().set_writable(false);
+            self.peer.feed(Input::PollAnswered);
+            self.answer = Some(match answer {
+                PollAnswer::Payload(payload) => Answer::with(&payload.bytes),
+                PollAnswer::Failed => Answer::Failed,
+            });
+        }
+    }
+
+    fn look_at_post(&mut self) {
+        if !self.posting {
+            return;
+        }
+        self.wait(Waiting::Post, &self.post);
+        if !self.peer.is_behind() || self.peer.ended().is_some() {
+            self.posting = false;
+            self.peer.feed(Input::PostEnded);
+        }
+    }
+
+    fn look_at_upgrade(&mut self) {
+        if !matches!(self.probe, Probe::Opened | Probe::Answered) {
+            return;
+        }
+        self.wait(Waiting::Upgrade, &self.upgrade);
+        if !self.peer.is_upgrading() {
+            self.probe = Probe::Dropped;
+            self.peer.feed(Input::UpgradeLost);
+        }
+    }
+}
+
+fn feed(peer: &Arc<Peer>, message: &str) {
+    match Packet::decode(message) {
+        Ok(packet) => drop(peer.feed(Input::Packet(packet))),
+        Err(_) => peer.lost(CloseReason::ParseError),
+    }
+}
