@@ -3,7 +3,6 @@
 
 use std::io;
 
-use engineio::{Ack, Config, Data, Payload, Server, Socket};
 use tokio::{
     io::{AsyncRead, AsyncReadExt, AsyncWriteExt, DuplexStream, split},
     task::yield_now,
@@ -12,6 +11,7 @@ use tokio::{
 
 use crate::{
     frames::push_frame,
+    model::{KINDS, Message, Model, server},
     pipes::{PATIENCE, UPGRADE, connect},
     script::Script,
 };
@@ -23,27 +23,19 @@ const PONG: u8 = 0xa;
 const CONTINUATION: u8 = 0;
 const MASK: [u8; 4] = [1, 2, 3, 0x80];
 const FINAL: u8 = 0x80;
-const ROOMS: u8 = 3;
 
-/// A frame of the server: its first byte and its payload.
-type Frame = (u8, Vec<u8>);
-
-/// What the client says, and what it must hear.
+/// All that the client says, and all that it must hear.
 #[derive(Default)]
-struct Model {
+struct Talk {
     said: Vec<u8>,
-    heard: Vec<Frame>,
-    /// In which rooms the client is.
-    rooms: [bool; ROOMS as usize],
-    /// The id of the latest event.
-    id: u32,
+    heard: Vec<Message>,
 }
 
 /// Every event is answered with what it brought, and rooms carry what is sent to them exactly to those inside.
 pub fn conversation(data: &[u8]) {
     let mut script = Script::new(data);
     let tear = usize::from(script.below(255)) + 1;
-    let model = Model::of(script);
+    let talk = Talk::of(script);
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
@@ -52,104 +44,69 @@ pub fn conversation(data: &[u8]) {
         client.write_all(UPGRADE.as_bytes()).await.expect("the server reads");
         skip_head(&mut client).await;
         let (mut reader, mut writer) = split(client);
-        let talk = async {
-            for chunk in model.said.chunks(tear) {
+        let speak = async {
+            for chunk in talk.said.chunks(tear) {
                 writer.write_all(chunk).await.expect("the server reads");
                 yield_now().await;
             }
         };
         let listen = timeout(PATIENCE, async {
-            assert!(read_message(&mut reader).await.1.starts_with(b"0{"), "the session opens");
-            assert!(read_message(&mut reader).await.1.starts_with(b"40{"), "the socket connects");
-            for expected in &model.heard {
+            for packet in ["0{", "40{"] {
+                let opened = read_message(&mut reader).await;
+                assert!(matches!(&opened, Message::Text(text) if text.starts_with(packet)), "{opened:?}");
+            }
+            for expected in &talk.heard {
                 assert_eq!(read_message(&mut reader).await, *expected);
             }
         });
-        let ((), listened) = tokio::join!(talk, listen);
+        let ((), listened) = tokio::join!(speak, listen);
         listened.expect("every answer comes");
     });
 }
 
-fn server() -> Server {
-    let io = Server::with_config(Config { max_payload: 10_000, ..Config::default() }).unwrap();
-    io.on("echo", |payload: Payload, ack: Ack| ack.send_payload(&payload));
-    io.on("join", |socket: Socket, Data(room): Data<String>| socket.join(room).map(drop));
-    io.on("leave", |socket: Socket, Data(room): Data<String>| socket.leave(&room));
-    io.on("publish", |socket: Socket, Data(room): Data<String>| {
-        socket.namespace().to(room).emit("msg", "hello");
-    });
-    io
+impl Talk {
+    fn of(mut script: Script<'_>) -> Self {
+        let (mut talk, mut model) = (Self::default(), Model::default());
+        push_message(&Message::Text("40".to_owned()), 0, &mut talk.said);
+        while let Some(choice) = script.byte() {
+            let (kind, pieces) = (choice % (KINDS + 1), usize::from(choice >> 5));
+            if kind == KINDS {
+                script.byte();
+                push_ping(&mut talk.said);
+                continue;
+            }
+            let exchange = model.exchange(kind, &mut script);
+            for message in &exchange.said {
+                push_message(message, pieces, &mut talk.said);
+            }
+            talk.heard.extend(exchange.heard);
+        }
+        talk
+    }
 }
 
-impl Model {
-    fn of(mut script: Script<'_>) -> Self {
-        let mut model = Self::default();
-        model.say(TEXT, b"40", 0);
-        while let Some(choice) = script.byte() {
-            let (room, pieces) = (script.below(ROOMS), usize::from(choice >> 5));
-            match choice % 6 {
-                0 => model.echo_text(script.text(), pieces),
-                1 => model.echo_binary(script.bytes(), pieces),
-                2 => model.change("join", room, true),
-                3 => model.change("leave", room, false),
-                4 => model.publish(room),
-                _ => push_frame(FINAL | PING, MASK, b"?", &mut model.said),
-            }
-        }
-        model
+/// Appends the frames of a message whose last part has so many before it.
+pub(crate) fn push_message(message: &Message, before: usize, out: &mut Vec<u8>) {
+    let (opcode, mut rest) = match message {
+        Message::Text(text) => (TEXT, text.as_bytes()),
+        Message::Binary(bytes) => (BINARY, &bytes[..]),
+    };
+    let length = rest.len() / (before + 1);
+    for number in 0..=before {
+        let part = rest.split_off(..if number == before { rest.len() } else { length });
+        let opcode = if number == 0 { opcode } else { CONTINUATION };
+        let is_final = if number == before { FINAL } else { 0 };
+        push_frame(is_final | opcode, MASK, part.unwrap_or_default(), out);
     }
+}
 
-    fn echo_text(&mut self, text: &str, pieces: usize) {
-        let (id, text) = (self.next_id(), serde_json::Value::from(text));
-        self.say(TEXT, format!(r#"42{id}["echo",{text}]"#).as_bytes(), pieces);
-        self.hear(TEXT, format!("43{id}[{text}]").as_bytes());
-    }
-
-    fn echo_binary(&mut self, bytes: &[u8], pieces: usize) {
-        let id = self.next_id();
-        let placeholder = r#"{"_placeholder":true,"num":0}"#;
-        self.say(TEXT, format!(r#"451-{id}["echo",{placeholder}]"#).as_bytes(), 0);
-        self.say(BINARY, bytes, pieces);
-        self.hear(TEXT, format!("461-{id}[{placeholder}]").as_bytes());
-        self.hear(BINARY, bytes);
-    }
-
-    fn change(&mut self, event: &str, room: u8, is_inside: bool) {
-        self.say(TEXT, format!(r#"42["{event}","{room}"]"#).as_bytes(), 0);
-        self.rooms[usize::from(room)] = is_inside;
-    }
-
-    fn publish(&mut self, room: u8) {
-        self.say(TEXT, format!(r#"42["publish","{room}"]"#).as_bytes(), 0);
-        if self.rooms[usize::from(room)] {
-            self.hear(TEXT, br#"42["msg","hello"]"#);
-        }
-    }
-
-    fn next_id(&mut self) -> u32 {
-        self.id += 1;
-        self.id
-    }
-
-    /// Sends a message whose last part has so many before it.
-    fn say(&mut self, opcode: u8, payload: &[u8], before: usize) {
-        let length = payload.len() / (before + 1);
-        let mut rest = payload;
-        for number in 0..=before {
-            let part = rest.split_off(..if number == before { rest.len() } else { length });
-            let opcode = if number == 0 { opcode } else { CONTINUATION };
-            let is_final = if number == before { FINAL } else { 0 };
-            push_frame(is_final | opcode, MASK, part.unwrap_or_default(), &mut self.said);
-        }
-    }
-
-    fn hear(&mut self, opcode: u8, payload: &[u8]) {
-        self.heard.push((FINAL | opcode, payload.to_vec()));
-    }
+/// Appends a ping of the WebSocket.
+pub(crate) fn push_ping(out: &mut Vec<u8>) {
+    push_frame(FINAL | PING, MASK, b"?", out);
 }
 
 /// Reads the answer to the request for an upgrade.
-async fn skip_head(client: &mut DuplexStream) {
+pub(crate) async fn skip_head(client: &mut DuplexStream) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(client.read_u8().await.expect("the server answers"));
@@ -158,17 +115,20 @@ async fn skip_head(client: &mut DuplexStream) {
 }
 
 /// Reads the next message, answers to pings left out.
-async fn read_message(reader: &mut (impl AsyncRead + Unpin)) -> Frame {
+pub(crate) async fn read_message(reader: &mut (impl AsyncRead + Unpin)) -> Message {
     loop {
-        let frame = read_frame(reader).await.expect("the connection lasts");
-        if frame.0 != FINAL | PONG {
-            return frame;
+        let (first, payload) = read_frame(reader).await.expect("the connection lasts");
+        match first ^ FINAL {
+            TEXT => return Message::Text(String::from_utf8(payload).expect("text is UTF-8")),
+            BINARY => return Message::Binary(payload),
+            PONG => {}
+            other => panic!("a frame that begins with {other:#x}"),
         }
     }
 }
 
 /// Reads a frame without a mask.
-async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<Frame> {
+async fn read_frame(reader: &mut (impl AsyncRead + Unpin)) -> io::Result<(u8, Vec<u8>)> {
     let first = reader.read_u8().await?;
     let length = match reader.read_u8().await? {
         126 => usize::from(reader.read_u16().await?),

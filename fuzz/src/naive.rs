@@ -85,9 +85,23 @@ fn number(digits: &str) -> Option<usize> {
     is_number.then_some(digits)?.parse().ok()
 }
 
+const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+/// Bytes in standard base64 with padding.
+pub(crate) fn to_base64(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let number = (0..3).fold(0, |number, at| number << 8 | usize::from(*group.get(at).unwrap_or(&0)));
+        for letter in 0..4 {
+            let at = number >> (18 - 6 * letter) & 63;
+            text.push(if letter > group.len() { '=' } else { char::from(ALPHABET.as_bytes()[at]) });
+        }
+    }
+    text
+}
+
 /// Standard base64 with as much of its padding as there is, bit by bit.
 fn base64(text: &str) -> Option<Vec<u8>> {
-    const ALPHABET: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let data = text.trim_end_matches('=');
     let padding = text.len() - data.len();
     if data.len() % 4 == 1 || padding > data.len().next_multiple_of(4) - data.len() {

@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 pub type Target = fn(&[u8]);
 
 /// All targets by their names.
-pub const TARGETS: [(&str, Target); 22] = [
+pub const TARGETS: [(&str, Target); 23] = [
     ("engine_packet", crate::engine_packet),
     ("engine_payload", crate::engine_payload),
     ("engine_v3_payload", crate::engine_v3_payload),
@@ -29,6 +29,7 @@ pub const TARGETS: [(&str, Target); 22] = [
     ("rooms", crate::rooms),
     ("pipes", crate::pipes),
     ("conversation", crate::conversation),
+    ("polling", crate::polling),
 ];
 
 /// Runs a target on every input of its corpus and answers how many there were.
