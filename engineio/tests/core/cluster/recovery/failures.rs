@@ -67,6 +67,27 @@ fn a_third_server_that_is_silent_costs_time_and_no_session() {
 }
 
 #[test]
+fn what_a_silent_server_has_sent_may_still_come_so_that_the_client_begins_anew() {
+    let cluster = Cluster::new(3);
+    cluster.meet();
+    let (client, mut memory) = cluster.joined(0, &[]);
+    client.vanish();
+    cluster.emit(2, 1);
+    cluster.bus.deliver_between(2, 0);
+    cluster.servers.iter().for_each(|server| server.advance(Duration::from_secs(6)));
+    cluster.bus.silence(2);
+    let new = cluster.claim(1, &memory);
+    cluster.bus.deliver_between(1, 0);
+    cluster.bus.deliver_between(0, 1);
+    cluster.servers[1].advance(Duration::from_secs(5));
+    cluster.servers[1].run();
+    assert!(!cluster.is_back(&new, &mut memory));
+    cluster.settle();
+    memory.take_in(&new.received());
+    assert_eq!(memory.take_events(), [1], "it comes late and once");
+}
+
+#[test]
 fn a_server_that_is_gone_is_not_waited_for() {
     let cluster = Cluster::new(3);
     let (client, mut memory) = cluster.joined(0, &[]);
@@ -114,6 +135,26 @@ fn of_two_connections_of_a_client_to_the_same_server_the_second_waits_for_the_fi
     assert!(cluster.is_back(&second, &mut memory));
     assert_eq!(memory.take_events(), [1]);
     assert_eq!((cluster.servers[1].io.of("/").len(), cluster.servers[1].tasks()), (1, 0));
+}
+
+#[test]
+fn the_second_of_two_connections_waits_as_long_as_the_first() {
+    let cluster = Cluster::new(3);
+    let (client, mut memory) = cluster.joined(0, &[]);
+    client.vanish();
+    let _first = cluster.claim(1, &memory);
+    let second = cluster.claim(1, &memory);
+    cluster.bus.deliver_between(1, 2);
+    cluster.bus.deliver_between(2, 1);
+    cluster.emit(2, 1);
+    cluster.bus.deliver_between(2, 0);
+    cluster.bus.deliver_between(1, 0);
+    cluster.bus.deliver_between(0, 1);
+    cluster.servers[1].run();
+    assert!(second.received().is_empty(), "the session is here, but it lacks an event");
+    cluster.settle();
+    assert!(cluster.is_back(&second, &mut memory));
+    assert_eq!(memory.take_events(), [1]);
 }
 
 #[test]

@@ -129,3 +129,22 @@ fn a_server_that_came_late_and_heard_nothing_of_another_takes_nothing_for_new() 
     assert!(cluster.back(1, &mut memory).1);
     assert_eq!(memory.take_events().len(), 2);
 }
+
+#[test]
+fn a_server_that_joins_while_a_session_moves_is_waited_for_as_well() {
+    let mut cluster = Cluster::new(2);
+    let config = (**cluster.servers[0].io.config()).clone();
+    let (client, mut memory) = cluster.joined(0, &[]);
+    client.vanish();
+    let new = cluster.claim(1, &memory);
+    cluster.add(&config);
+    cluster.emit(2, 1);
+    cluster.bus.deliver_between(2, 0);
+    cluster.bus.deliver_between(1, 0);
+    cluster.bus.deliver_between(0, 1);
+    cluster.servers[1].run();
+    assert!(new.received().is_empty(), "nobody could ask it, but it is there");
+    cluster.settle();
+    assert!(cluster.is_back(&new, &mut memory));
+    assert_eq!(memory.take_events(), [1]);
+}

@@ -1,11 +1,11 @@
 //! What claims may cost, and what is given up when it is too much.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
-use engineio::{Config, Recovery, Refusal};
+use engineio::{Config, Recovery, Refusal, Room};
 
 use super::Cluster;
-use crate::recovery::Memory;
+use crate::recovery::{Memory, socket};
 
 fn unknown(number: usize) -> Memory {
     Memory { pid: format!("{number:020}"), ..Memory::default() }
@@ -93,10 +93,24 @@ fn what_the_new_server_has_forgotten_may_be_lacking() {
 #[test]
 fn an_idle_server_keeps_what_others_send_for_clients_to_come_and_no_longer() {
     let cluster = Cluster::new(2);
-    let room = engineio::hub::Room::from("room");
-    cluster.servers[0].io.to(std::sync::Arc::clone(&room)).emit("ev", &1);
+    let room = Room::from("room");
+    cluster.servers[0].io.to(Arc::clone(&room)).emit("ev", &1);
     cluster.settle();
-    assert_eq!(std::sync::Arc::strong_count(&room), 2, "the other server has it in its log");
+    assert_eq!(Arc::strong_count(&room), 2, "the other server has it in its log");
     cluster.servers[1].advance(Duration::from_secs(170));
-    assert_eq!(std::sync::Arc::strong_count(&room), 1);
+    assert_eq!(Arc::strong_count(&room), 1);
+}
+
+#[test]
+fn a_server_that_has_handed_a_session_over_keeps_nothing_of_it() {
+    let cluster = Cluster::new(2);
+    let (client, mut memory) = cluster.joined(0, &[]);
+    let room = Room::from("room");
+    socket(&cluster.servers[0], &memory).join(Arc::clone(&room)).unwrap();
+    client.vanish();
+    drop(client);
+    assert!(cluster.back(1, &mut memory).1);
+    assert_eq!(Arc::strong_count(&room), 1, "the other server has a name of its own");
+    cluster.servers[0].io.local().to(Arc::clone(&room)).emit("ev", &1);
+    assert_eq!(Arc::strong_count(&room), 1, "nobody can come back here");
 }

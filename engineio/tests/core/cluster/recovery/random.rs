@@ -15,6 +15,7 @@ use crate::{
     support::Client,
 };
 
+/// The runs of an ordinary test run; `SIMULATION_SEEDS` asks for more of them, as in the simulation.
 const SEEDS: u64 = 1_000;
 const STEPS: usize = 400;
 const ROOMS: [&str; 3] = ["red", "blue", "green"];
@@ -243,7 +244,8 @@ impl Drop for Trace {
 
 #[test]
 fn whatever_is_cut_and_wherever_clients_go_each_event_arrives_once_and_in_order() {
-    for seed in 0..SEEDS {
+    let seeds = std::env::var("SIMULATION_SEEDS").map_or(SEEDS, |seeds| seeds.parse().unwrap());
+    for seed in 0..seeds {
         let mut run = Trace(seed, Run::new(seed));
         for _ in 0..STEPS {
             run.1.step();
