@@ -64,6 +64,7 @@ pub mod schema;
 pub mod server;
 mod sid;
 pub mod socketio;
+mod sync;
 
 pub use config::{Config, ConfigError, ConnectionLimits, Overflow, Parser, Recovery};
 pub use hub::{

@@ -1,10 +1,11 @@
 //! What a client has sent and its listeners have not come to yet.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
-use parking_lot::Mutex;
-
-use crate::config::Config;
+use crate::{
+    config::Config,
+    sync::{AtomicBool, Mutex},
+};
 
 #[derive(Clone, Copy, Debug, Default)]
 struct Load {

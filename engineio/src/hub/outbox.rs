@@ -5,20 +5,19 @@ mod overflow;
 use std::{
     fmt,
     io::{self, IoSlice},
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
 };
-
-use parking_lot::Mutex;
 
 use super::{
     application::Link,
     encoded::{CLOSE_FRAME, Encoded},
     queue::{Form, Queue},
 };
-use crate::{config::Config, engine::Revision};
+use crate::{
+    config::Config,
+    engine::Revision,
+    sync::{AtomicUsize, Mutex},
+};
 
 /// What became of a packet that was to be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,6 +214,7 @@ impl State {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use parking_lot::Mutex;
 
     use super::*;
 

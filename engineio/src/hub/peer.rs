@@ -7,15 +7,10 @@ mod polling;
 
 use std::{
     fmt,
-    sync::{
-        Arc, OnceLock, Weak,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::Waker,
+    sync::{Arc, OnceLock, Weak, atomic::Ordering},
+    task::{Context, Poll},
     time::Instant,
 };
-
-use parking_lot::Mutex;
 
 use super::{
     application::{Application, Link, Receiver},
@@ -32,6 +27,7 @@ use crate::{
     config::Config,
     engine::{CloseReason, Packet, Revision, Session, Transport},
     sid::Sid,
+    sync::{AtomicBool, Mutex, SetOnce},
 };
 
 pub use ending::MAX_DESCRIPTION;
@@ -64,7 +60,7 @@ pub struct Peer {
     receiver: OnceLock<Box<dyn Receiver>>,
     wakers: Wakers,
     armed: Mutex<Option<Instant>>,
-    end: OnceLock<CloseReason>,
+    end: SetOnce<CloseReason>,
     /// In a box of its own, as hardly any session has one.
     description: OnceLock<Box<Box<str>>>,
     /// In a box, as there is none without limits.
@@ -120,7 +116,7 @@ impl Peer {
             receiver: OnceLock::new(),
             wakers: Wakers::default(),
             armed: Mutex::new(None),
-            end: OnceLock::new(),
+            end: SetOnce::new(),
             description: OnceLock::new(),
             pass: OnceLock::new(),
             told: AtomicBool::new(false),
@@ -131,7 +127,7 @@ impl Peer {
     }
 
     /// Keeps what the session gives back when it ends, so that another can come in.
-    pub(crate) fn keep_pass(&self, pass: Option<Box<Pass>>) {
+    pub fn keep_pass(&self, pass: Option<Box<Pass>>) {
         if let Some(pass) = pass {
             let _ = self.pass.set(pass);
         }
@@ -317,9 +313,17 @@ impl Peer {
         self.wakers.wake(Waiting::Owner);
     }
 
-    /// Asks to be woken when something happens that concerns `who`.
-    pub fn wait(&self, who: Waiting, waker: &Waker) {
-        self.wakers.wait(who, waker);
+    /// Looks for what `who` waits for, and has the task woken when it should look again.
+    ///
+    /// The task is noted first, so that nothing that happens while it looks can be missed.
+    pub fn poll_for<T>(
+        &self,
+        who: Waiting,
+        cx: &mut Context<'_>,
+        look: impl FnOnce(&mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.wakers.wait(who, cx.waker());
+        look(cx)
     }
 
     /// Whether a stream may still become the transport.

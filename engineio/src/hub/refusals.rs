@@ -113,7 +113,9 @@ refusals! {
 }
 
 impl Refusal {
-    pub(crate) fn of_connection(full: Full) -> Self {
+    /// A connection that was not let in.
+    #[must_use]
+    pub fn of_connection(full: Full) -> Self {
         match full {
             Full::InAll => Refusal::Connections,
             Full::OfAddress => Refusal::ConnectionsOfAddress,
@@ -122,7 +124,9 @@ impl Refusal {
         }
     }
 
-    pub(crate) fn of_session(full: Full) -> Self {
+    /// A session that was not let in.
+    #[must_use]
+    pub fn of_session(full: Full) -> Self {
         match full {
             Full::InAll => Refusal::Sessions,
             Full::OfAddress => Refusal::SessionsOfAddress,

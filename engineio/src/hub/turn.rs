@@ -10,6 +10,7 @@
 use std::{cell::RefCell, sync::Arc, time::Instant};
 
 use super::runtime::{Flush, Runtime};
+use crate::sync::thread_local;
 
 /// Connections flushed before the turn's thread goes on; the rest follows in slices.
 pub const FLUSH_AT_ONCE: usize = 64;
@@ -25,6 +26,10 @@ struct State {
 
 thread_local! {
     static TURN: RefCell<State> = RefCell::default();
+}
+
+fn with_turn<T>(change: impl FnOnce(&mut State) -> T) -> T {
+    TURN.with(|turn| change(&mut turn.borrow_mut()))
 }
 
 /// A turn in progress on this thread; its end flushes.
@@ -48,7 +53,7 @@ impl<'a> Turn<'a> {
     }
 
     fn enter(runtime: &'a Arc<dyn Runtime>, gathers: bool) -> Self {
-        TURN.with_borrow_mut(|turn| {
+        with_turn(|turn| {
             if turn.depth == 0 {
                 turn.now = None;
             }
@@ -60,7 +65,7 @@ impl<'a> Turn<'a> {
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        let ended = TURN.with_borrow_mut(|turn| {
+        let ended = with_turn(|turn| {
             turn.depth -= 1;
             (turn.depth == 0 && !turn.waiting.is_empty()).then(|| std::mem::take(&mut turn.waiting))
         });
@@ -74,7 +79,7 @@ impl Drop for Turn<'_> {
         for connection in waiting.drain(..) {
             connection.flush();
         }
-        TURN.with_borrow_mut(|turn| {
+        with_turn(|turn| {
             if turn.waiting.capacity() == 0 {
                 turn.waiting = waiting;
             }
@@ -84,7 +89,7 @@ impl Drop for Turn<'_> {
 
 /// Notes a connection for the end of the turn; gives it back if there is none.
 pub(crate) fn note(connection: Arc<dyn Flush>) -> Option<Arc<dyn Flush>> {
-    TURN.with_borrow_mut(|turn| {
+    with_turn(|turn| {
         if turn.depth == 0 {
             return Some(connection);
         }
@@ -95,7 +100,7 @@ pub(crate) fn note(connection: Arc<dyn Flush>) -> Option<Arc<dyn Flush>> {
 
 /// The time of the turn, which is read from the clock once for all packets that came together.
 pub(crate) fn now(runtime: &Arc<dyn Runtime>) -> Instant {
-    TURN.with_borrow_mut(|turn| match turn.depth {
+    with_turn(|turn| match turn.depth {
         0 => runtime.now(),
         _ => *turn.now.get_or_insert_with(|| runtime.now()),
     })

@@ -2,7 +2,7 @@
 
 use std::task::Waker;
 
-use parking_lot::Mutex;
+use crate::sync::Mutex;
 
 /// Who waits; there is one of each at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

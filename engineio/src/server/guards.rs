@@ -43,11 +43,7 @@ pub(super) async fn upgrade(
         return false;
     }
     let _guard = UpgradeLostOnDrop(peer);
-    poll_fn(|cx| {
-        peer.wait(Waiting::Upgrade, cx.waker());
-        probe(cx)
-    })
-    .await
+    poll_fn(|cx| peer.poll_for(Waiting::Upgrade, cx, &mut probe)).await
 }
 
 /// Has the task polled again once the sockets that have become ready meanwhile have had their turn.

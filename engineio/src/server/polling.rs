@@ -58,9 +58,7 @@ pub(super) async fn get(
     let mut waiting = WaitingPoll { peer, answered: false };
     peer.outbox().set_writable(true);
     let answer = poll_fn(|cx| {
-        // Registering first means that nothing that happens in between can be missed.
-        peer.wait(Waiting::Owner, cx.waker());
-        peer.poll_answer().map_or(Poll::Pending, Poll::Ready)
+        peer.poll_for(Waiting::Owner, cx, |_| peer.poll_answer().map_or(Poll::Pending, Poll::Ready))
     })
     .await;
     waiting.answered = true;
@@ -132,8 +130,7 @@ fn describe(status: StatusCode, max_payload: usize) -> String {
 /// Waits for the end of the session.
 async fn ended(peer: &Peer) {
     poll_fn(|cx| {
-        peer.wait(Waiting::Post, cx.waker());
-        peer.ended().map_or(Poll::Pending, |_| Poll::Ready(()))
+        peer.poll_for(Waiting::Post, cx, |_| peer.ended().map_or(Poll::Pending, |_| Poll::Ready(())))
     })
     .await;
 }
@@ -142,8 +139,9 @@ async fn ended(peer: &Peer) {
 /// answer to this one.
 async fn caught_up(peer: &Peer) {
     poll_fn(|cx| {
-        peer.wait(Waiting::Post, cx.waker());
-        if peer.is_behind() && peer.ended().is_none() { Poll::Pending } else { Poll::Ready(()) }
+        peer.poll_for(Waiting::Post, cx, |_| {
+            if peer.is_behind() && peer.ended().is_none() { Poll::Pending } else { Poll::Ready(()) }
+        })
     })
     .await;
 }

@@ -135,11 +135,12 @@ impl Connection {
     }
 
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
-        peer.wait(Waiting::Owner, cx.waker());
-        if self.read(peer, cx) {
-            poll_again(cx);
-        }
-        self.poll_flush(peer, cx)
+        peer.poll_for(Waiting::Owner, cx, |cx| {
+            if self.read(peer, cx) {
+                poll_again(cx);
+            }
+            self.poll_flush(peer, cx)
+        })
     }
 
     /// Takes in what has arrived, in one turn; answers whether there may be more.

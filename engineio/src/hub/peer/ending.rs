@@ -70,7 +70,6 @@ impl Peer {
             self.count(Refusal::PingTimeout);
             self.describe(|| format!("no pong came within {:?}", self.config.ping_timeout));
         }
-        let _ = self.end.set(reason);
         if let Some(peers) = self.peers.upgrade() {
             peers.remove(&self.sid);
         }
@@ -79,6 +78,8 @@ impl Peer {
         }
         self.tell(reason);
         self.outbox.close();
+        // When the connection's task sees this, it writes what is queued by then, and goes.
+        let _ = self.end.set(reason);
         self.notify();
         self.wakers.wake_all();
     }

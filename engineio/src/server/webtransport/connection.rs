@@ -121,19 +121,20 @@ impl Connection {
     }
 
     fn poll(&mut self, peer: &Arc<Peer>, cx: &mut Context<'_>) -> Poll<()> {
-        peer.wait(Waiting::Owner, cx.waker());
-        let may_be_more = self.with_scratch(|this, scratch| {
-            let _turn = Turn::begin(peer.runtime());
-            this.read(peer, scratch, cx)
-        });
-        if may_be_more {
-            poll_again(cx);
-        }
-        if let Poll::Ready(Err(_)) = self.writer.poll_flush(peer.outbox(), cx) {
-            self.is_over = true;
-            peer.lost(CloseReason::TransportClose);
-        }
-        if peer.ended().is_some() { Poll::Ready(()) } else { Poll::Pending }
+        peer.poll_for(Waiting::Owner, cx, |cx| {
+            let may_be_more = self.with_scratch(|this, scratch| {
+                let _turn = Turn::begin(peer.runtime());
+                this.read(peer, scratch, cx)
+            });
+            if may_be_more {
+                poll_again(cx);
+            }
+            if let Poll::Ready(Err(_)) = self.writer.poll_flush(peer.outbox(), cx) {
+                self.is_over = true;
+                peer.lost(CloseReason::TransportClose);
+            }
+            if peer.ended().is_some() { Poll::Ready(()) } else { Poll::Pending }
+        })
     }
 
     /// Takes in what has arrived, in one turn; answers whether there may be more.

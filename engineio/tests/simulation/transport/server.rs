@@ -1,6 +1,10 @@
 //! The server's half: what its network shell does, with flags in place of sockets.
 
-use std::{io, sync::Arc, task::Waker};
+use std::{
+    io,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
 
 use engineio::{
     engine::{CloseReason, Input, Packet},
@@ -43,20 +47,34 @@ impl Connection {
         std::mem::take(&mut self.arrived)
     }
 
-    fn wait(&self, who: Waiting, flag: &Arc<Flag>) {
-        self.peer.wait(who, &Waker::from(Arc::clone(flag)));
+    /// Looks for something, with the flag to be set when it should be looked for again.
+    fn poll_for<T>(
+        &self,
+        who: Waiting,
+        flag: &Arc<Flag>,
+        look: impl FnOnce(&Peer) -> Option<T>,
+    ) -> Option<T> {
+        let waker = Waker::from(Arc::clone(flag));
+        let look = |_: &mut Context<'_>| look(&self.peer).map_or(Poll::Pending, Poll::Ready);
+        match self.peer.poll_for(who, &mut Context::from_waker(&waker), look) {
+            Poll::Ready(found) => Some(found),
+            Poll::Pending => None,
+        }
     }
 
     fn run_socket(&mut self, pipe: &Pipe) {
         if self.lingers {
             return drop(self.peer.outbox().write_with(|slices| pipe.write(slices)));
         }
-        self.wait(Waiting::Owner, &self.owner);
-        if self.read_socket(pipe) {
-            self.owner.set();
-        }
-        self.write_socket(pipe);
-        if self.peer.ended().is_some() {
+        let (peer, waker) = (Arc::clone(&self.peer), Waker::from(Arc::clone(&self.owner)));
+        let has_ended = peer.poll_for(Waiting::Owner, &mut Context::from_waker(&waker), |_| {
+            if self.read_socket(pipe) {
+                self.owner.set();
+            }
+            self.write_socket(pipe);
+            if peer.ended().is_some() { Poll::Ready(()) } else { Poll::Pending }
+        });
+        if has_ended.is_ready() {
             self.peer.lost(CloseReason::TransportError);
             self.peer.outbox().detach();
             self.lingers = true;
@@ -104,8 +122,7 @@ impl Connection {
         if !self.polling {
             return;
         }
-        self.wait(Waiting::Owner, &self.owner);
-        if let Some(answer) = self.peer.poll_answer() {
+        if let Some(answer) = self.poll_for(Waiting::Owner, &self.owner, Peer::poll_answer) {
             self.polling = false;
             self.peer.outbox().set_writable(false);
             self.peer.feed(Input::PollAnswered);
@@ -120,8 +137,8 @@ impl Connection {
         if !self.posting {
             return;
         }
-        self.wait(Waiting::Post, &self.post);
-        if !self.peer.is_behind() || self.peer.ended().is_some() {
+        let is_free = |peer: &Peer| (!peer.is_behind() || peer.ended().is_some()).then_some(());
+        if self.poll_for(Waiting::Post, &self.post, is_free).is_some() {
             self.posting = false;
             self.peer.feed(Input::PostEnded);
         }
@@ -131,8 +148,8 @@ impl Connection {
         if !matches!(self.probe, Probe::Opened | Probe::Answered) {
             return;
         }
-        self.wait(Waiting::Upgrade, &self.upgrade);
-        if !self.peer.is_upgrading() {
+        let is_over = |peer: &Peer| (!peer.is_upgrading()).then_some(());
+        if self.poll_for(Waiting::Upgrade, &self.upgrade, is_over).is_some() {
             self.probe = Probe::Dropped;
             self.peer.feed(Input::UpgradeLost);
         }
