@@ -110,6 +110,11 @@ def machine():
 
 def add_options(parser):
     parser.add_argument("--rounds", type=int, default=3)
+    add_run_options(parser)
+
+
+def add_run_options(parser):
+    """Those that concern one measurement."""
     parser.add_argument("--duration", type=float, default=3.0, help="seconds of each measured window")
     parser.add_argument("--warmup", type=float, default=1.0, help="seconds before it")
     parser.add_argument("--server-core", type=int, default=0)
