@@ -277,7 +277,7 @@ impl Peer {
     }
 
     /// Adds a WebSocket control frame to `outbox`, and counts the pong that it took the place of.
-    pub(crate) fn push_control(&self, outbox: &Outbox, frame: &[u8]) {
+    pub fn push_control(&self, outbox: &Outbox, frame: &[u8]) {
         if outbox.push_control(frame) {
             self.add(Refusal::Pongs, 1);
         }
