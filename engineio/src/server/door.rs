@@ -65,6 +65,8 @@ pub struct Guest {
     remote: SocketAddr,
     door: Door,
     pass: Option<Box<Pass>>,
+    /// Whether small packets wait for others on their way out, as they do unless the socket is told otherwise.
+    delays: bool,
 }
 
 impl Server {
@@ -105,7 +107,7 @@ impl Door {
         let inner = &self.0;
         let limits = &inner.config.connections;
         match inner.peers.door().enter(limits, Some(remote.ip()), inner.runtime.now()) {
-            Ok(pass) => Some(Guest { stream, remote, door: self.clone(), pass }),
+            Ok(pass) => Some(Guest { stream, remote, door: self.clone(), pass, delays: true }),
             Err(full) => {
                 let refusal = Refusal::of_connection(full);
                 if self.count(refusal) {
@@ -154,6 +156,11 @@ impl Guest {
         self.serve_with(move |request, _| answer(request), stop).await;
     }
 
+    /// The same connection, of a listener whose sockets write small packets at once already.
+    pub(super) fn without_delay(self) -> Self {
+        Self { delays: false, ..self }
+    }
+
     /// Serves the connection as [`serve`](Self::serve) does, with a function that is given the client's address: it is not
     /// among the extensions of the requests, where putting it costs more than many an answer. See
     /// [`Service::handle_from`].
@@ -165,20 +172,10 @@ impl Guest {
         F: Future<Output = Result<Response<B>, Infallible>>,
         B: Body<Data = Bytes, Error = Infallible> + 'static,
     {
-        let _ = self.stream.set_nodelay(true);
-        self.serve_without_delay(answer, stop).await;
-    }
-
-    /// The same for a connection that writes small packets at once already.
-    pub(super) async fn serve_without_delay<F, B>(
-        self,
-        answer: impl Fn(Request<Incoming>, SocketAddr) -> F,
-        stop: impl Future<Output = ()>,
-    ) where
-        F: Future<Output = Result<Response<B>, Infallible>>,
-        B: Body<Data = Bytes, Error = Infallible> + 'static,
-    {
-        let Self { stream, remote, door, pass } = self;
+        let Self { stream, remote, door, pass, delays } = self;
+        if delays {
+            let _ = stream.set_nodelay(true);
+        }
         listen::serve((stream, pass), |request| answer(request, remote), stop, Some(&door)).await;
     }
 }

@@ -189,7 +189,7 @@ async fn accept(
                 let (service, mut stopping) = (service.clone(), stopping.clone());
                 runtime.spawn(Box::pin(async move {
                     let answer = move |request, remote| service.clone().answer_any(request, remote);
-                    guest.serve_without_delay(answer, reached(Phase::Stopped, &mut stopping)).await;
+                    guest.without_delay().serve_with(answer, reached(Phase::Stopped, &mut stopping)).await;
                 }));
             }
             Err(error) => {

@@ -68,11 +68,17 @@ impl BusAdapter {
         number
     }
 
-    fn wait<T: Send + 'static>(
+    /// Asks all other servers, and waits for what each adds to `answers`.
+    fn gather<T: Send + 'static>(
         &self,
-        gathering: Arc<Gathering<T>>,
+        answers: Vec<T>,
+        kind: fn(Arc<Gathering<T>>) -> Request,
+        ask: impl FnOnce(u64) -> Message,
         timeout: Duration,
     ) -> BoxFuture<'static, Answered<T>> {
+        let gathering = Gathering::new(answers, self.bus.others(self.own).len());
+        let number = self.request(kind(Arc::clone(&gathering)));
+        self.publish_to_all(&ask(number));
         let runtime = Arc::clone(self.namespace().runtime());
         let timed: Arc<dyn Timed> = Arc::<Gathering<T>>::clone(&gathering);
         runtime.arm(runtime.now() + timeout, Arc::downgrade(&timed));
@@ -220,10 +226,8 @@ impl Adapter for BusAdapter {
         if target.local {
             return local;
         }
-        let gathering = Gathering::new(now(local).unwrap(), self.bus.others(self.own).len());
-        let number = self.request(Request::Sockets(Arc::clone(&gathering)));
-        self.publish_to_all(&Message::Fetch(number, target.clone()));
-        self.wait(gathering, timeout)
+        let ask = |number| Message::Fetch(number, target.clone());
+        self.gather(now(local).unwrap(), Request::Sockets, ask, timeout)
     }
 
     fn add_sockets(&self, target: &Target, rooms: &[Room]) -> Result<(), JoinError> {
@@ -250,19 +254,16 @@ impl Adapter for BusAdapter {
         event: &Event,
         timeout: Duration,
     ) -> BoxFuture<'static, Answered<Payload>> {
-        let gathering = Gathering::new(Vec::new(), self.bus.others(self.own).len());
-        let number = self.request(Request::Answers(Arc::clone(&gathering)));
-        self.publish_to_all(&Message::ServerSide(Some(number), Wire::of(event)));
-        self.wait(gathering, timeout)
+        let ask = |number| Message::ServerSide(Some(number), Wire::of(event));
+        self.gather(Vec::new(), Request::Answers, ask, timeout)
     }
+
     fn restore_session(
         &self,
         claim: &SessionClaim,
         timeout: Duration,
     ) -> BoxFuture<'static, Answered<SessionReply>> {
-        let gathering = Gathering::new(Vec::new(), self.bus.others(self.own).len());
-        let number = self.request(Request::Sessions(Arc::clone(&gathering)));
-        self.publish_to_all(&Message::Claim(number, Wire::of(claim)));
-        self.wait(gathering, timeout)
+        let ask = |number| Message::Claim(number, Wire::of(claim));
+        self.gather(Vec::new(), Request::Sessions, ask, timeout)
     }
 }

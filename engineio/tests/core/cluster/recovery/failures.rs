@@ -20,8 +20,7 @@ fn is_fresh(client: &Client, memory: &Memory) -> bool {
 #[test]
 fn a_server_that_is_silent_costs_its_clients_their_sessions_after_the_time_out() {
     let cluster = Cluster::new(2);
-    let (client, memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let memory = cluster.away(0, &[]);
     cluster.emit(0, 1);
     cluster.settle();
     cluster.bus.silence(0);
@@ -39,8 +38,7 @@ fn a_server_that_is_silent_costs_its_clients_their_sessions_after_the_time_out()
 #[test]
 fn a_server_that_left_costs_its_clients_their_sessions_at_once() {
     let cluster = Cluster::new(3);
-    let (client, memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let memory = cluster.away(0, &[]);
     let early = cluster.claim(1, &memory);
     cluster.bus.lose(0);
     let late = cluster.claim(2, &memory);
@@ -70,8 +68,7 @@ fn a_third_server_that_is_silent_costs_time_and_no_session() {
 fn what_a_silent_server_has_sent_may_still_come_so_that_the_client_begins_anew() {
     let cluster = Cluster::new(3);
     cluster.meet();
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     cluster.emit(2, 1);
     cluster.bus.deliver_between(2, 0);
     cluster.servers.iter().for_each(|server| server.advance(Duration::from_secs(6)));
@@ -107,8 +104,7 @@ fn a_server_that_is_gone_is_not_waited_for() {
 fn a_client_that_leaves_while_its_session_is_on_its_way_still_has_it() {
     for comes_back_to in [0, 1, 2] {
         let cluster = Cluster::new(3);
-        let (client, mut memory) = cluster.joined(0, &[]);
-        client.vanish();
+        let mut memory = cluster.away(0, &[]);
         cluster.emit(0, 1);
         let gone = cluster.claim(1, &memory);
         cluster.bus.deliver_between(1, 0);
@@ -125,8 +121,7 @@ fn a_client_that_leaves_while_its_session_is_on_its_way_still_has_it() {
 #[test]
 fn of_two_connections_of_a_client_to_the_same_server_the_second_waits_for_the_first() {
     let cluster = Cluster::new(2);
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     cluster.emit(0, 1);
     let first = cluster.claim(1, &memory);
     let second = cluster.claim(1, &memory);
@@ -140,17 +135,11 @@ fn of_two_connections_of_a_client_to_the_same_server_the_second_waits_for_the_fi
 #[test]
 fn the_second_of_two_connections_waits_as_long_as_the_first() {
     let cluster = Cluster::new(3);
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     let _first = cluster.claim(1, &memory);
     let second = cluster.claim(1, &memory);
-    cluster.bus.deliver_between(1, 2);
-    cluster.bus.deliver_between(2, 1);
-    cluster.emit(2, 1);
-    cluster.bus.deliver_between(2, 0);
-    cluster.bus.deliver_between(1, 0);
-    cluster.bus.deliver_between(0, 1);
-    cluster.servers[1].run();
+    cluster.third_answers_second_and_emits(1);
+    cluster.first_answers_second();
     assert!(second.received().is_empty(), "the session is here, but it lacks an event");
     cluster.settle();
     assert!(cluster.is_back(&second, &mut memory));
@@ -164,8 +153,7 @@ fn middlewares_are_asked_on_the_new_server_and_a_refusal_does_not_cost_the_sessi
         let expired = socket.auth::<Value>().is_some_and(|auth| auth["token"] == "expired");
         if expired { Err(ConnectError::new("expired")) } else { Ok(()) }
     });
-    let (client, mut memory) = cluster.joined(0, &["red"]);
-    client.vanish();
+    let mut memory = cluster.away(0, &["red"]);
     cluster.servers[0].io.to("red").emit("ev", &1);
     let refused = cluster.servers[1].client();
     refused.send(&format!("0{}", json!({ "token": "expired", "pid": memory.pid })));
@@ -187,8 +175,7 @@ fn a_session_that_was_ended_by_a_disconnect_is_on_no_server() {
 fn a_session_is_kept_no_longer_as_it_moves() {
     for (seconds, recovered) in [(59, true), (60, false)] {
         let cluster = Cluster::new(3);
-        let (client, mut memory) = cluster.joined(0, &[]);
-        client.vanish();
+        let mut memory = cluster.away(0, &[]);
         cluster.servers.iter().for_each(|server| server.advance(Duration::from_secs(60)));
         let gone = cluster.claim(1, &memory);
         gone.vanish();

@@ -25,15 +25,12 @@ fn an_event_that_the_old_server_has_not_heard_yet_comes_from_the_new_one() {
 #[test]
 fn an_event_that_the_new_server_has_not_heard_yet_is_waited_for_and_not_told_again() {
     let cluster = Cluster::new(3);
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     cluster.emit(2, 1);
     cluster.bus.deliver_between(2, 0);
     let new = cluster.claim(1, &memory);
     // The third server answers behind its event, so that its answer is late as well.
-    cluster.bus.deliver_between(1, 0);
-    cluster.bus.deliver_between(0, 1);
-    cluster.servers[1].run();
+    cluster.first_answers_second();
     assert!(new.received().is_empty());
     cluster.settle();
     assert!(cluster.is_back(&new, &mut memory));
@@ -43,16 +40,10 @@ fn an_event_that_the_new_server_has_not_heard_yet_is_waited_for_and_not_told_aga
 #[test]
 fn an_event_after_the_answer_of_its_server_is_waited_for_as_well() {
     let cluster = Cluster::new(3);
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     let new = cluster.claim(1, &memory);
-    cluster.bus.deliver_between(1, 2);
-    cluster.bus.deliver_between(2, 1);
-    cluster.emit(2, 1);
-    cluster.bus.deliver_between(2, 0);
-    cluster.bus.deliver_between(1, 0);
-    cluster.bus.deliver_between(0, 1);
-    cluster.servers[1].run();
+    cluster.third_answers_second_and_emits(1);
+    cluster.first_answers_second();
     assert!(new.received().is_empty(), "the new server knows that an event is on its way");
     cluster.bus.deliver_between(2, 1);
     cluster.servers[1].run();
@@ -64,8 +55,7 @@ fn an_event_after_the_answer_of_its_server_is_waited_for_as_well() {
 fn what_is_sent_while_a_session_moves_comes_once_from_every_server() {
     let cluster = Cluster::new(3);
     cluster.meet();
-    let (client, mut memory) = cluster.joined(0, &["red"]);
-    client.vanish();
+    let mut memory = cluster.away(0, &["red"]);
     let emit =
         |numbers: [usize; 3]| numbers.iter().enumerate().for_each(|(server, n)| cluster.emit(server, *n));
     emit([1, 2, 3]);
@@ -90,14 +80,11 @@ fn what_is_sent_while_a_session_moves_comes_once_from_every_server() {
 #[test]
 fn what_does_not_arrive_in_time_makes_the_client_begin_anew() {
     let cluster = Cluster::new(3);
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     cluster.emit(2, 1);
     cluster.bus.deliver_between(2, 0);
     let new = cluster.claim(1, &memory);
-    cluster.bus.deliver_between(1, 0);
-    cluster.bus.deliver_between(0, 1);
-    cluster.servers[1].run();
+    cluster.first_answers_second();
     cluster.servers[1].advance(Duration::from_secs(5));
     cluster.servers[1].run();
     let packets = new.received();
@@ -117,13 +104,11 @@ fn a_server_that_came_late_and_heard_nothing_of_another_takes_nothing_for_new() 
     cluster.emit(0, 2);
     cluster.settle();
     cluster.add(&config);
-    let (client, mut memory) = cluster.joined(2, &[]);
-    client.vanish();
+    let mut memory = cluster.away(2, &[]);
     assert!(!cluster.back(1, &mut memory).1);
     assert!(memory.take_events().is_empty());
     // The claim has told the servers of each other.
-    let (client, mut memory) = cluster.joined(2, &[]);
-    client.vanish();
+    let mut memory = cluster.away(2, &[]);
     cluster.emit(0, 3);
     cluster.emit(1, 4);
     assert!(cluster.back(1, &mut memory).1);
@@ -134,15 +119,12 @@ fn a_server_that_came_late_and_heard_nothing_of_another_takes_nothing_for_new() 
 fn a_server_that_joins_while_a_session_moves_is_waited_for_as_well() {
     let mut cluster = Cluster::new(2);
     let config = (**cluster.servers[0].io.config()).clone();
-    let (client, mut memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let mut memory = cluster.away(0, &[]);
     let new = cluster.claim(1, &memory);
     cluster.add(&config);
     cluster.emit(2, 1);
     cluster.bus.deliver_between(2, 0);
-    cluster.bus.deliver_between(1, 0);
-    cluster.bus.deliver_between(0, 1);
-    cluster.servers[1].run();
+    cluster.first_answers_second();
     assert!(new.received().is_empty(), "nobody could ask it, but it is there");
     cluster.settle();
     assert!(cluster.is_back(&new, &mut memory));

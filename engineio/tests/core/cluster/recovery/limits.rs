@@ -50,8 +50,7 @@ fn a_session_with_more_than_the_new_server_takes_begins_anew() {
         let mut cluster = Cluster::with(1, Recovery::default());
         let config = (**cluster.servers[0].io.config()).clone();
         cluster.add(&Config { max_queued_packets: 10, ..config });
-        let (client, mut memory) = cluster.joined(0, &[]);
-        client.vanish();
+        let mut memory = cluster.away(0, &[]);
         for number in 0..count {
             cluster.emit(0, number);
         }

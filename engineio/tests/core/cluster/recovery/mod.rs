@@ -64,6 +64,28 @@ impl Cluster {
         (client, memory)
     }
 
+    /// The same whose connection is lost.
+    fn away(&self, server: usize, rooms: &[&str]) -> Memory {
+        let (client, memory) = self.joined(server, rooms);
+        client.vanish();
+        memory
+    }
+
+    /// Lets the first server answer what the second has asked, and nothing else arrive.
+    fn first_answers_second(&self) {
+        self.bus.deliver_between(1, 0);
+        self.bus.deliver_between(0, 1);
+        self.servers[1].run();
+    }
+
+    /// Lets the third server answer the second as well, and sends an event there of which only the first hears in time.
+    fn third_answers_second_and_emits(&self, number: usize) {
+        self.bus.deliver_between(1, 2);
+        self.bus.deliver_between(2, 1);
+        self.emit(2, number);
+        self.bus.deliver_between(2, 0);
+    }
+
     fn emit(&self, server: usize, number: usize) {
         self.servers[server].io.emit("ev", &number);
     }
@@ -170,8 +192,7 @@ fn what_other_servers_sent_is_missed_by_a_client_that_comes_back_to_its_own() {
 #[test]
 fn binary_events_move_with_their_attachments() {
     let cluster = Cluster::new(2);
-    let (client, memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let memory = cluster.away(0, &[]);
     cluster.servers[0].io.emit("ev", &(Binary::from("abc"), "text"));
     let client = cluster.claim(1, &memory);
     cluster.settle();
@@ -237,8 +258,7 @@ fn a_connection_that_still_looks_alive_on_another_server_is_ended() {
 #[test]
 fn a_session_is_handed_over_once() {
     let cluster = Cluster::new(3);
-    let (client, memory) = cluster.joined(0, &[]);
-    client.vanish();
+    let memory = cluster.away(0, &[]);
     let claims = [cluster.claim(1, &memory), cluster.claim(2, &memory)];
     cluster.settle();
     let found = claims.iter().filter(|client| cluster.is_back(client, &mut memory.clone())).count();
