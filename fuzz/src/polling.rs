@@ -57,6 +57,13 @@ pub fn polling(data: &[u8]) {
             client.hear_all().await;
         };
         timeout(PATIENCE * 1_000, talk).await.expect("every answer comes");
+        io.close();
+        let ended = async {
+            while !io.peers().is_empty() {
+                sleep(PATIENCE).await;
+            }
+        };
+        timeout(PATIENCE * 1_000, ended).await.expect("no session outlives its server");
     });
 }
 

@@ -16,7 +16,7 @@ use std::{
 use engineio::{
     Ack, Args, Config, Data, Payload, Server, Sid, Socket,
     adapter::MemoryAdapter,
-    engine::{Input, Packet, Transport},
+    engine::{CloseReason, Input, Packet, Transport},
     hub::{BoxFuture, Flush, Link, Peer, Peers, Runtime, Timed},
 };
 
@@ -145,6 +145,13 @@ impl World {
             client
         };
         (0..members).map(join).collect()
+    }
+}
+
+/// The connection breaks: a session that goes on would keep its server in memory.
+impl Drop for Client {
+    fn drop(&mut self) {
+        self.peer.lost(CloseReason::TransportClose);
     }
 }
 

@@ -222,6 +222,8 @@ impl Server {
 
     /// Closes all sessions: sockets leave with "server shutting down", and the official clients come back as soon as
     /// there is a server again. New sessions can be opened afterwards; who wants none stops listening first.
+    ///
+    /// Open sessions hold on to their server: a program that goes on without it closes it before it lets it go.
     pub fn close(&self) {
         close_all(self, self.peers());
     }

@@ -1,6 +1,11 @@
 //! Namespaces that are made when clients ask for them, and those that are given up.
 
-use engineio::{Config, ConnectError, ParentNamespace, Refusal, Server, Socket, hub::DisconnectReason};
+use std::sync::Arc;
+
+use engineio::{
+    Config, ConnectError, ParentNamespace, Refusal, Server, Socket, engine::CloseReason,
+    hub::DisconnectReason,
+};
 use serde::Deserialize;
 
 use crate::support::{Client, Gate, Log, World};
@@ -384,4 +389,22 @@ fn a_server_that_closes_empties_all_namespaces_and_serves_again() {
     assert!(world.io.namespaces().iter().all(engineio::Namespace::is_empty));
     enters(&world, "/room-1");
     world.connected();
+}
+
+#[test]
+fn a_server_without_sessions_is_freed_with_its_last_handle() {
+    let (world, held) = (World::new(), Arc::new(()));
+    let seen = Arc::downgrade(&held);
+    world.io.on("join", move |socket: Socket| {
+        let _ = &held;
+        socket.join("a").map(drop)
+    });
+    let clients = [world.connected(), world.connected()];
+    clients[0].send(r#"2["join"]"#);
+    assert_eq!(world.io.to("a").sockets().len(), 1);
+    for client in &clients {
+        client.peer.lost(CloseReason::TransportClose);
+    }
+    drop((world, clients));
+    assert!(seen.upgrade().is_none(), "its listeners are freed");
 }
