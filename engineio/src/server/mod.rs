@@ -28,6 +28,7 @@ mod polling;
 mod runtime;
 mod seldom;
 mod service;
+mod slices;
 mod stream;
 #[cfg(feature = "tower")]
 mod tower;

@@ -12,11 +12,12 @@ use tokio::runtime::Handle;
 use super::{
     clock::{Clock, ClockHandle, now},
     gathering::Gathering,
+    slices::flush_in_slices,
 };
 use crate::{
     adapter::MemoryAdapter,
     config::{Config, ConfigError},
-    hub::{BoxFuture, Engine, FLUSH_AT_ONCE, Flush, Runtime, Server, Timed},
+    hub::{BoxFuture, Engine, Flush, Runtime, Server, Timed},
     sid::Sid,
 };
 
@@ -95,14 +96,7 @@ impl Runtime for TokioRuntime {
     }
 
     fn flush_later(&self, rest: Vec<Arc<dyn Flush>>) {
-        self.handle().spawn(async move {
-            for connections in rest.chunks(FLUSH_AT_ONCE) {
-                tokio::task::yield_now().await;
-                for connection in connections {
-                    connection.flush();
-                }
-            }
-        });
+        self.handle().spawn(flush_in_slices(rest));
     }
 
     fn flush_together(&self, connections: &mut Vec<Arc<dyn Flush>>) {
