@@ -107,10 +107,27 @@ fn try_read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
 
 impl Link for TcpStream {
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let written = joined(slices, |bytes| self.try_write(bytes));
+        let written = joined(slices, |bytes| send(self, bytes));
         let written = written.unwrap_or_else(|| self.try_write_vectored(slices))?;
         if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }
     }
+}
+
+/// Sends without asking tokio first whether the socket takes anything: what tokio knows of it lies in memory that a
+/// broadcast to thousands would have to fetch for each. A socket that takes nothing is left to tokio, which waits for it.
+#[cfg(target_os = "linux")]
+fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::{io::Errno, net::SendFlags};
+
+    match rustix::net::send(stream, bytes, SendFlags::NOSIGNAL) {
+        Err(Errno::AGAIN) => stream.try_write(bytes),
+        sent => Ok(sent?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn send(stream: &TcpStream, bytes: &[u8]) -> io::Result<usize> {
+    stream.try_write(bytes)
 }
 
 impl Writer {
