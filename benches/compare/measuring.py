@@ -62,10 +62,11 @@ def stop(server):
     server.wait()
 
 
-def load(port, pid, arguments, options):
-    """Loads a server; the line of loadtest, or a fault in its place."""
+def load(port, pid, arguments, options, before=()):
+    """Loads a server; the line of loadtest, or a fault in its place. What stands before its command starts it."""
     scenario, *others = arguments
-    command = ["taskset", "-c", str(options.load_core), str(LOADTEST), scenario, f"http://127.0.0.1:{port}", *others]
+    command = ["taskset", "-c", str(options.load_core), *before, str(LOADTEST), scenario]
+    command += [f"http://127.0.0.1:{port}", *others]
     command += ["--json", "--pid", str(pid), "--warmup", str(options.warmup), "--duration", str(options.duration)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=options.duration + 120)
