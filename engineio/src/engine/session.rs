@@ -297,7 +297,10 @@ impl Session {
     }
 
     fn on_packet<'a>(&mut self, packet: Packet<'a>, config: &Config, now: Instant) -> Action<'a> {
-        if self.phase != Phase::Open {
+        // While a close waits for an upgrade, the client must still show that it is there.
+        let is_heartbeat = matches!(packet, Packet::Ping(_) | Packet::Pong(_));
+        let is_heard = is_heartbeat && self.phase == Phase::ClosingAfterUpgrade;
+        if self.phase != Phase::Open && !is_heard {
             let leaves = packet == Packet::Close;
             return if leaves { self.close(CloseReason::TransportClose) } else { Action::None };
         }

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use engineio::{
     Ack, ConnectError, DisconnectReason, Socket,
-    engine::{CloseReason, Input, Packet},
+    engine::{Action, CloseReason, Input, Packet, Revision, Transport},
 };
 
 use crate::support::{Log, World};
@@ -40,6 +40,27 @@ fn every_end_of_a_session_has_its_reason() {
     world.connected();
     world.io.close();
     assert_eq!(seen.take(), ["/ server shutting down"]);
+}
+
+#[test]
+fn a_client_that_keeps_its_heartbeat_is_not_taken_for_dead_while_a_close_waits_for_its_upgrade() {
+    for (revision, heartbeat) in [(Revision::V3, Packet::Ping("")), (Revision::V4, Packet::Pong(""))] {
+        let world = World::new();
+        let client = world.client_of(revision);
+        if revision == Revision::V4 {
+            client.send("0");
+        }
+        world.advance(Duration::from_secs(40));
+        client.peer.feed(Input::UpgradeOpened(Transport::Websocket));
+        client.peer.feed(Input::ProbePacket(Packet::Ping("probe")));
+        client.peer.close();
+        client.peer.feed(Input::Packet(heartbeat));
+        world.advance(Duration::from_secs(6));
+        assert_eq!(client.peer.ended(), None, "{revision:?}");
+        assert_eq!(client.peer.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
+        client.peer.close();
+        assert_eq!(client.peer.ended(), Some(CloseReason::ForcedClose));
+    }
 }
 
 #[test]
