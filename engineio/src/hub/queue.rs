@@ -67,10 +67,15 @@ impl Queue {
         self.bytes
     }
 
+    /// The bytes behind the first packet; `None` if there is none.
+    fn bytes_behind(&self) -> Option<usize> {
+        let first = self.first.as_ref()?;
+        Some(self.bytes - (self.form.of(first).len() - self.written))
+    }
+
     /// Whether `another` byte count would exceed a bound.
     pub(super) fn is_full(&self, another: usize, config: &Config) -> bool {
-        let Some(first) = &self.first else { return false };
-        let behind = self.bytes - (self.form.of(first).len() - self.written);
+        let Some(behind) = self.bytes_behind() else { return false };
         behind + another > config.max_queued_bytes || 1 + self.behind.len() >= config.max_queued_packets
     }
 
@@ -84,8 +89,8 @@ impl Queue {
         config: &Config,
         may_go: impl Fn(&Encoded) -> bool,
     ) -> usize {
-        let Some(first) = &self.first else { return 0 };
-        let behind = self.bytes - (first.frames().len() - self.written);
+        let Some(behind) = self.bytes_behind() else { return 0 };
+        let form = self.form;
         let mut bytes = (behind + another).saturating_sub(config.max_queued_bytes);
         let mut packets = (2 + self.behind.len()).saturating_sub(config.max_queued_packets);
         let mut seen = 0;
@@ -95,7 +100,7 @@ impl Queue {
             }
             seen += 1;
             if may_go(packet) {
-                bytes = bytes.saturating_sub(packet.frames().len());
+                bytes = bytes.saturating_sub(form.of(packet).len());
                 packets = packets.saturating_sub(1);
             }
         }
@@ -104,7 +109,7 @@ impl Queue {
         }
         let (kept, dropped): (Vec<_>, Vec<_>) = self.behind.drain(..seen).partition(|packet| !may_go(packet));
         kept.into_iter().rev().for_each(|packet| self.behind.push_front(packet));
-        self.bytes -= dropped.iter().map(|packet| packet.frames().len()).sum::<usize>();
+        self.bytes -= dropped.iter().map(|packet| form.of(packet).len()).sum::<usize>();
         dropped.len()
     }
 

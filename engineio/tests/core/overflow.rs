@@ -1,6 +1,17 @@
 //! Clients that read too slowly, under each policy.
 
-use engineio::{Binary, Config, Overflow, Sent, Socket};
+use std::{
+    io::{self, IoSlice},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+};
+
+use engineio::{
+    Binary, Config, Overflow, Sent, Socket,
+    hub::{Form, Link},
+};
 
 use crate::support::{Client, World};
 
@@ -105,4 +116,42 @@ fn pings_and_disconnections_are_never_dropped() {
     socket.disconnect();
     let received = client.received();
     assert!(received.contains(&"2".to_owned()) && received.contains(&"41".to_owned()), "{received:?}");
+}
+
+/// A WebTransport stream that takes nothing until it is opened.
+#[derive(Default)]
+struct Stream {
+    is_open: AtomicBool,
+    taken: AtomicUsize,
+}
+
+impl Link for Stream {
+    fn form(&self) -> Form {
+        Form::Stream
+    }
+
+    fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        if !self.is_open.load(Ordering::Relaxed) {
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        let taken = slices.iter().map(|slice| slice.len()).sum();
+        self.taken.fetch_add(taken, Ordering::Relaxed);
+        Ok(taken)
+    }
+}
+
+#[test]
+fn dropped_events_are_counted_in_the_form_in_which_a_webtransport_stream_would_have_carried_them() {
+    let (_world, client, socket) = slow(Overflow::DropOldest);
+    let stream = Arc::new(Stream::default());
+    client.peer.attach(Arc::<Stream>::clone(&stream));
+    for number in 0..40 {
+        socket.emit("ev", &(number, Binary::from("abc")));
+    }
+    assert_eq!(socket.dropped_packets(), 37);
+    let waiting = socket.queued_bytes();
+    stream.is_open.store(true, Ordering::Relaxed);
+    client.peer.outbox().flush().unwrap();
+    assert_eq!(stream.taken.load(Ordering::Relaxed), waiting);
+    assert_eq!((socket.queued_packets(), socket.queued_bytes()), (0, 0));
 }
