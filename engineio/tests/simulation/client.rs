@@ -1,115 +1,133 @@
-//! A client as the official one behaves: what it remembers, what it answers, and what it checks.
+//! A client as the official ones behave: what it remembers, what it answers, and what it checks.
 
-use std::{
-    collections::{BTreeMap, VecDeque},
-    sync::Arc,
-};
+mod heartbeat;
+mod stay;
+
+use std::{collections::VecDeque, sync::Arc};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use engineio::{Parser, Sid, hub::Peer};
-use serde_json::{Value, json};
+use engineio::{Parser, hub::Peer};
+use serde_json::Value;
 
 use crate::{
+    dialect::Dialect,
     model::Model,
     msgpack,
     network::Incoming,
+    place::{NAMESPACES, Space, route, split_route},
+    runtime::VirtualRuntime,
     transport::{Connection, Probe},
 };
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// There is no connection, or nothing was said on it.
-    Apart,
-    /// CONNECT was sent.
-    Knocking,
-    Joined,
+use heartbeat::Heartbeat;
+pub use stay::{Phase, Stay};
+
+/// The words with which a client is refused.
+pub const REFUSAL: &str = "not today";
+/// Text that has as many bytes as characters in no encoding.
+pub const WORDS: &str = "aß€🦀";
+
+/// How often something happened to a client.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Experience {
+    pub recoveries: [u64; NAMESPACES.len()],
+    pub pongs: u64,
+    pub leaves: u64,
+    /// Namespaces that it was let into again on the connection on which it had left them.
+    pub returns: u64,
 }
 
 pub struct Client {
     pub server: usize,
     parser: Parser,
+    pub dialect: Dialect,
     pub connection: Option<Connection>,
-    pub phase: Phase,
-    /// The id it has, or had and hopes to get back.
-    pub id: Option<Sid>,
-    pid: Option<String>,
-    offset: Option<String>,
+    pub stays: [Stay; NAMESPACES.len()],
     pub out: VecDeque<String>,
-    /// Whether it leaves pings and questions unanswered.
+    heartbeat: Option<Heartbeat>,
+    /// Whether it leaves pings and questions unanswered, and sends no pings.
     pub is_mute: bool,
-    /// Events since it was let in; each time is a stretch of its own.
-    pub stretch: u32,
-    pub sent: u32,
-    /// The answers it awaits.
-    pub awaited: BTreeMap<u64, u32>,
-    next_ack: u64,
     /// The head of a packet whose attachment comes next.
-    head: Option<String>,
+    head: Option<(Space, String)>,
     /// Sessions it has had, for the events that were dropped for it.
     pub peers: Vec<Arc<Peer>>,
     missed: u64,
+    pub experience: Experience,
 }
 
 impl Client {
-    pub fn new(server: usize, parser: Parser) -> Self {
+    pub fn new(server: usize, parser: Parser, dialect: Dialect) -> Self {
         Self {
             server,
             parser,
+            dialect,
             connection: None,
-            phase: Phase::Apart,
-            id: None,
-            pid: None,
-            offset: None,
+            stays: std::array::from_fn(Stay::new),
             out: VecDeque::new(),
+            heartbeat: None,
             is_mute: false,
-            stretch: 0,
-            sent: 0,
-            awaited: BTreeMap::new(),
-            next_ack: 0,
             head: None,
             peers: Vec::new(),
             missed: 0,
+            experience: Experience::default(),
         }
     }
 
-    pub fn begin(&mut self, connection: Connection) {
+    pub fn begin(&mut self, connection: Connection, clock: &Arc<VirtualRuntime>) {
         self.peers.push(Arc::clone(&connection.peer));
         self.connection = Some(connection);
-        self.phase = Phase::Apart;
+        for stay in &mut self.stays {
+            stay.begin(self.dialect.enters_unasked(stay.space));
+        }
+        self.heartbeat = self.dialect.is_old().then(|| Heartbeat::new(clock));
         self.head = None;
         self.out.clear();
     }
 
     /// The client knows that its connection has ended.
     pub fn end(&mut self) -> Option<Connection> {
-        self.phase = Phase::Apart;
+        self.stays.iter_mut().for_each(Stay::end);
+        self.heartbeat = None;
         self.out.clear();
-        self.awaited.clear();
         self.connection.take()
     }
 
-    /// The client has left for good, and comes anew if it comes.
-    pub fn forget(&mut self) {
-        (self.pid, self.offset) = (None, None);
+    /// One of the namespaces that it is in, or is not, if there is a connection.
+    pub fn some_stay(&self, phase: Phase, from: Space) -> Option<Space> {
+        let spaces = (from..NAMESPACES.len()).chain(0..from);
+        spaces.filter(|_| self.connection.is_some()).find(|&space| self.stays[space].phase == phase)
     }
 
-    pub fn knock(&mut self) {
-        let claim = self.pid.as_ref().map(|pid| json!({ "pid": pid, "offset": self.offset }).to_string());
-        self.out.push_back(format!("40{}", claim.unwrap_or_default()));
-        self.phase = Phase::Knocking;
+    pub fn knock(&mut self, space: Space) {
+        let packet = self.stays[space].knock();
+        self.out.push_back(packet);
+    }
+
+    pub fn leave(&mut self, space: Space) {
+        let packet = self.stays[space].leave();
+        self.out.push_back(packet);
+        self.experience.leaves += 1;
     }
 
     /// Queues an event for the server.
-    pub fn say(&mut self, event: &str, with_ack: bool) {
-        let (stretch, index) = (self.stretch, self.sent);
-        self.sent += 1;
-        let mut id = String::new();
-        if with_ack {
-            self.next_ack += 1;
-            self.awaited.insert(self.next_ack, index);
-            id = self.next_ack.to_string();
+    pub fn say(&mut self, space: Space, event: &str, with_ack: bool) {
+        let packet = self.stays[space].say(event, with_ack);
+        self.out.push_back(packet);
+    }
+
+    /// Pings if it is time to; answers whether it is.
+    pub fn beat(&mut self) -> bool {
+        let Some(heartbeat) = &mut self.heartbeat else { return false };
+        let is_due = heartbeat.is_due();
+        if is_due && !self.is_mute {
+            heartbeat.pinged();
+            self.out.push_back("2".into());
         }
-        self.out.push_back(format!(r#"42{id}["{event}",{stretch},{index}]"#));
+        is_due
+    }
+
+    pub fn unanswered_pings(&self) -> u32 {
+        self.heartbeat.as_ref().map_or(0, Heartbeat::unanswered)
     }
 
     /// Hands packets to the transport.
@@ -151,7 +169,7 @@ impl Client {
                 Incoming::End => true,
                 Incoming::Binary(bytes) => {
                     match self.head.take() {
-                        Some(head) if bytes == [1, 2, 3] => self.event(&head, model),
+                        Some((space, head)) if bytes == [1, 2, 3] => self.event(space, &head, model),
                         _ => model.lock().fault("an attachment came alone or changed"),
                     }
                     false
@@ -170,72 +188,80 @@ impl Client {
         if self.head.is_some() {
             model.lock().fault("a packet came before the attachment that was owed");
         }
-        match text.split_at_checked(2).unwrap_or((text, "")) {
+        let is_understood = match (text, self.dialect) {
             ("1", _) => return true,
-            ("2", _) if !self.is_mute => self.out.push_back("3".into()),
-            ("2" | "6", _) => {}
-            ("40", reply) => self.welcome(reply, model),
-            ("41", _) => {
-                // Nothing more of this stay comes, and who was sent away comes anew.
-                self.phase = Phase::Apart;
-                (self.pid, self.offset) = (None, None);
-                self.awaited.clear();
-                self.out.retain(|packet| !packet.starts_with("42") && !packet.starts_with("43"));
+            ("6", _) => true,
+            ("2", Dialect::New) => {
+                if !self.is_mute {
+                    self.out.push_back("3".into());
+                }
+                true
             }
-            ("44", _) => self.phase = Phase::Apart,
-            ("42", event) => self.event(event, model),
-            ("43", answer) => self.answer(answer, model),
-            ("45", head) => self.head = head.strip_prefix("1-").map(str::to_owned),
-            _ => model.lock().fault(format!("the client cannot read {text}")),
+            ("3", Dialect::Old { .. }) => {
+                self.experience.pongs += 1;
+                self.heartbeat.as_mut().is_some_and(Heartbeat::answered)
+            }
+            _ => self.message(text, model).is_some(),
+        };
+        if !is_understood {
+            model.lock().fault(format!("the client cannot read {text}"));
         }
         false
     }
 
-    fn welcome(&mut self, reply: &str, model: &Model) {
-        let reply: Value = serde_json::from_str(reply).unwrap_or_default();
-        let id = reply["sid"].as_str().and_then(Sid::parse);
-        if self.phase != Phase::Knocking || id.is_none() {
-            model.lock().fault("an answer to CONNECT that makes no sense");
+    /// Takes in a packet of Socket.IO; `None` if it is none for this client.
+    fn message(&mut self, text: &str, model: &Model) -> Option<()> {
+        let (kind, rest) = text.strip_prefix('4')?.split_at_checked(1)?;
+        let rest = if kind == "5" { rest.strip_prefix("1-")? } else { rest };
+        let (space, rest) = split_route(rest)?;
+        let stay = &mut self.stays[space];
+        match kind {
+            "0" => {
+                let session = self.connection.as_ref()?.peer.sid();
+                let had_left = stay.has_left();
+                let is_back = stay.welcome(self.dialect.welcome(rest, session), model);
+                self.experience.recoveries[space] += u64::from(is_back);
+                self.experience.returns += u64::from(had_left);
+            }
+            "1" => {
+                if stay.dismissed() {
+                    // Nothing more of this stay is wanted.
+                    self.out.retain(|packet| !is_said_in(space, packet));
+                }
+            }
+            "4" => {
+                let is_answer = stay.phase == Phase::Knocking && self.dialect.is_refusal(rest, REFUSAL);
+                stay.end();
+                return is_answer.then_some(());
+            }
+            "2" => self.event(space, rest, model),
+            "3" => stay.answer(rest, model),
+            "5" => self.head = Some((space, rest.to_owned())),
+            _ => return None,
         }
-        let pid = reply["pid"].as_str().map(str::to_owned);
-        if id != self.id || pid != self.pid {
-            self.offset = None;
-        }
-        (self.id, self.pid) = (id, pid);
-        self.phase = Phase::Joined;
-        self.stretch += 1;
-        self.sent = 0;
+        Some(())
     }
 
-    fn event(&mut self, event: &str, model: &Model) {
+    fn event(&mut self, space: Space, event: &str, model: &Model) {
         let at = event.find('[').unwrap_or(0);
         let (ack, array) = event.split_at(at);
         let args: Vec<Value> = serde_json::from_str(array).unwrap_or_default();
-        let (Some(number), Some(id)) = (args.get(1).and_then(Value::as_u64), self.id) else {
+        let stay = &mut self.stays[space];
+        let number = args.get(1).and_then(Value::as_u64).filter(|_| is_whole(&args));
+        let (Some(number), Some(place)) = (number, stay.place) else {
             return model.lock().fault(format!("the client cannot read the event {event}"));
         };
-        if let Some(Value::String(offset)) = args.last().filter(|_| self.pid.is_some() && args.len() > 1) {
-            self.offset = Some(offset.clone());
-        }
+        stay.passes(&args);
         let Some(connection) = &self.connection else { return };
         let dropped: u64 = self.peers.iter().map(|peer| peer.outbox().dropped_packets()).sum();
         let missed = &mut self.missed;
-        model.lock().receive(&id, connection.peer.sid(), number, || {
+        model.lock().receive(&place, connection.peer.sid(), number, || {
             *missed += 1;
             *missed <= dropped
         });
-        if !ack.is_empty() && !self.is_mute {
-            self.out.push_back(format!("43{ack}[{number}]"));
-        }
-    }
-
-    fn answer(&mut self, answer: &str, model: &Model) {
-        let at = answer.find('[').unwrap_or(0);
-        let id: u64 = answer[..at].parse().unwrap_or_default();
-        let index: Vec<u32> = serde_json::from_str(&answer[at..]).unwrap_or_default();
-        let awaited = self.awaited.remove(&id);
-        if awaited.is_none() || index.first() != awaited.as_ref() {
-            model.lock().fault(format!("{answer} answers nothing that was asked"));
+        // What comes late, from a stay that the client has left, is not answered.
+        if !ack.is_empty() && !self.is_mute && stay.phase == Phase::Joined {
+            self.out.push_back(format!("43{}{ack}[{number}]", route(space)));
         }
     }
 
@@ -247,6 +273,22 @@ impl Client {
 
     pub fn is_changing(&self) -> bool {
         self.connection.as_ref().is_some_and(|connection| connection.probe != Probe::None)
+    }
+}
+
+/// Whether a packet is an event or an answer in a namespace.
+fn is_said_in(space: Space, packet: &str) -> bool {
+    let said = packet.strip_prefix("42").or_else(|| packet.strip_prefix("43"));
+    said.and_then(split_route).is_some_and(|(said_in, _)| said_in == space)
+}
+
+/// Whether the text of an event is as long as the number behind it says, if there is text.
+fn is_whole(args: &[Value]) -> bool {
+    match args {
+        [_, _, Value::String(text), Value::Number(length), ..] => {
+            length.as_u64() == Some(text.chars().count() as u64)
+        }
+        _ => true,
     }
 }
 

@@ -2,36 +2,33 @@
 
 use std::collections::BTreeSet;
 
-use crate::{client::Phase, model::Promise, world::World};
+use engineio::{Refusal, engine::CloseReason};
 
-/// What holds at any time.
-pub fn always(world: &World) {
+use crate::{
+    client::Phase,
+    model::State,
+    place::{NAMESPACES, Space},
+    transport::Connection,
+    world::World,
+};
+
+/// What holds at any time. Of the tables, those of one namespace on one server are looked at, in turn: what is wrong in
+/// them stays wrong.
+pub fn always(world: &mut World) {
+    world.checks += 1;
     let state = world.model.lock();
     assert!(state.faults.is_empty(), "{}", state.faults.join("; "));
-    for (number, io) in world.servers.iter().enumerate() {
-        let namespace = io.of("/");
-        let members = || state.seats.iter().filter(|(_, seat)| seat.server == number && seat.is_connected());
-        let named: BTreeSet<_> = members().map(|(id, _)| *id).collect();
-        let known: BTreeSet<_> = namespace.sockets().iter().map(|socket| *socket.id()).collect();
-        assert_eq!(known, named, "the sockets of server {number}");
-        for (id, seat) in members() {
-            let peer = seat.socket.peer();
-            assert!(peer.ended().is_none(), "a socket outlived its session");
-            assert!(io.peers().contains_key(peer.sid()), "a socket whose session is not in the table");
-            let rooms: BTreeSet<_> = seat.socket.rooms().iter().map(|room| room.to_string()).collect();
-            let mut wanted = seat.rooms.clone();
-            wanted.insert(id.to_string());
-            assert_eq!(rooms, wanted, "the rooms of a socket");
-        }
-        let rooms: BTreeSet<_> = namespace.adapter().rooms().iter().map(|room| room.to_string()).collect();
-        let wanted: BTreeSet<_> = members().flat_map(|(_, seat)| seat.rooms.iter().cloned()).collect();
-        assert_eq!(rooms, wanted, "the rooms of server {number}");
-        for room in wanted {
-            let inside: BTreeSet<_> = io.to(&*room).sockets().iter().map(|socket| *socket.id()).collect();
-            let meant = state.meant(number, std::slice::from_ref(&room), &[]);
-            assert_eq!(inside, meant.into_iter().collect(), "the members of {room}");
-        }
+    for io in &world.servers {
+        // Clients keep to the protocol, so that whatever is refused them for it was misunderstood.
+        assert_eq!(io.refusals().count(Refusal::Protocol), 0, "a packet was not understood");
     }
+    for (_, seat) in state.seats.iter().filter(|(_, seat)| seat.is_connected()) {
+        let peer = seat.socket.peer();
+        assert!(peer.ended().is_none(), "a socket outlived its session");
+        assert!(world.servers[seat.server].peers().contains_key(peer.sid()), "a session is not in the table");
+    }
+    let turn = world.checks % (world.servers.len() * world.spaces);
+    tables_agree(&state, world, turn / world.spaces, turn % world.spaces);
     drop(state);
     for peer in world.sessions.iter().filter_map(std::sync::Weak::upgrade) {
         let outbox = peer.outbox();
@@ -44,37 +41,85 @@ pub fn always(world: &World) {
     }
 }
 
+/// The tables of a namespace on one server name those whom the model names.
+fn tables_agree(state: &State, world: &World, server: usize, space: Space) {
+    let namespace = world.namespace(server, space);
+    let members: Vec<_> = {
+        let here = state.seats.iter().filter(|((own, _), seat)| (*own, seat.server) == (space, server));
+        here.filter(|(_, seat)| seat.is_connected()).collect()
+    };
+    let known = members.iter().filter(|((_, id), seat)| namespace.socket(id).as_ref() == Some(&seat.socket));
+    let counts = (known.count(), namespace.len());
+    assert_eq!(counts, (members.len(), members.len()), "the sockets of server {server} in namespace {space}");
+    for (place, seat) in &members {
+        let (rooms, own) = (seat.socket.rooms(), seat.own_room(place));
+        let are_meant = rooms.iter().all(|room| seat.rooms.contains(&**room) || **room == *own);
+        assert!(are_meant && rooms.len() == seat.rooms.len() + 1, "{:?} is in {rooms:?}", seat.socket);
+    }
+    // Who is in a room that the model does not know is found when something is sent there.
+    for room in members.iter().flat_map(|(_, seat)| &seat.rooms).collect::<BTreeSet<_>>() {
+        let meant = members.iter().filter(|(_, seat)| seat.rooms.contains(room));
+        let meant: BTreeSet<_> = meant.map(|((_, id), _)| *id).collect();
+        let inside = namespace.to(&**room).sockets();
+        let are_meant =
+            inside.iter().all(|socket| meant.contains(socket.id())) && inside.len() == meant.len();
+        assert!(are_meant, "in {room} of server {server} are {inside:?} in place of {meant:?}");
+    }
+}
+
+/// The rooms that a namespace knows on one server are those that somebody is in.
+fn rooms_agree(state: &State, world: &World, server: usize, space: Space) {
+    let rooms = world.namespace(server, space).adapter().rooms();
+    let rooms: BTreeSet<_> = rooms.iter().map(|room| room.to_string()).collect();
+    let here = state.seats.iter().filter(|((own, _), seat)| (*own, seat.server) == (space, server));
+    let here = here.filter(|(_, seat)| seat.is_connected());
+    let wanted: BTreeSet<_> = here.flat_map(|(_, seat)| seat.rooms.iter().cloned()).collect();
+    assert_eq!(rooms, wanted, "the rooms of server {server} in namespace {space}");
+}
+
 /// What holds when nobody is woken.
 pub fn at_rest(world: &World) {
     let connections = world.clients.iter().filter_map(|client| client.connection.as_ref());
     for connection in connections.chain(&world.abandoned) {
         assert_eq!(connection.forgotten(), None);
+        assert!(!connection.has_timed_out_early(world.runtime.elapsed()), "a heartbeat was not heard");
+        let peer = &connection.peer;
+        let has_reason = peer.description().is_some() || world.closed.contains(peer.sid());
+        assert!(
+            has_reason || peer.ended() != Some(CloseReason::ForcedClose),
+            "a session was closed by nobody"
+        );
     }
 }
 
 /// What holds when everything that was sent has been read.
 pub fn when_settled(world: &World) {
-    let mut state = world.model.lock();
-    for (name, client) in world.clients.iter().enumerate() {
-        let Some(connection) = client.connection.as_ref().filter(|_| client.phase == Phase::Joined) else {
-            continue;
-        };
-        if !connection.peer.is_open() {
-            continue;
+    let state = world.model.lock();
+    for server in 0..world.servers.len() {
+        for space in 0..world.spaces {
+            tables_agree(&state, world, server, space);
+            rooms_agree(&state, world, server, space);
         }
-        let Some(id) = client.id else { continue };
-        assert_eq!(state.heard(&id, client.stretch), client.sent, "what client {name} said was not heard");
-        assert!(client.awaited.is_empty(), "client {name} got no answers: {:?}", client.awaited);
-        let sid = *connection.peer.sid();
-        let seat = state.seats.get_mut(&id).expect("the socket of a client that was let in");
-        let owed = seat.expected.iter().filter(|expected| !expected.is_dropped).filter(|expected| {
-            match expected.promise {
-                Promise::Kept => true,
-                Promise::Once => expected.connection == sid,
-                Promise::Volatile => false,
-            }
-        });
-        let owed: Vec<_> = owed.map(|expected| expected.number).collect();
+    }
+    for (name, client) in world.clients.iter().enumerate() {
+        let open = |connection: &&Connection| connection.peer.is_open();
+        let Some(connection) = client.connection.as_ref().filter(open) else { continue };
+        assert_eq!(client.unanswered_pings(), 0, "pings of client {name} were not answered");
+        let mut owed = Vec::new();
+        let is_waiting = client.stays.iter().any(|stay| stay.phase == Phase::Knocking);
+        assert!(!is_waiting, "client {name} was neither let in nor refused");
+        for stay in client.stays.iter().filter(|stay| stay.phase == Phase::Joined) {
+            let Some(place) = stay.place else { continue };
+            assert_eq!(state.heard(stay.stretch), stay.sent, "what client {name} said was not heard");
+            assert!(stay.awaited.is_empty(), "client {name} got no answers: {:?}", stay.awaited);
+            let seat = &state.seats[&place];
+            assert!(
+                seat.is_connected(),
+                "client {name} does not know that it has left namespace {}",
+                stay.space
+            );
+            owed.extend(seat.owed(connection.peer.sid()));
+        }
         assert!(owed.len() as u64 <= client.may_miss(), "client {name} never got {owed:?}");
     }
 }
@@ -90,9 +135,12 @@ pub fn when_gone(world: &mut World) {
         state.seats.clear();
     }
     for io in &world.servers {
-        let namespace = io.of("/");
         assert_eq!(io.peers().len(), 0, "sessions without an owner");
-        assert_eq!((namespace.len(), namespace.adapter().rooms()), (0, Vec::new()), "what is left in tables");
+        for name in &NAMESPACES[..world.spaces] {
+            let namespace = io.of(name);
+            let left = (namespace.len(), namespace.adapter().rooms());
+            assert_eq!(left, (0, Vec::new()), "what is left in the tables of {name}");
+        }
     }
     assert_eq!(world.runtime.tasks(), 0, "tasks are left");
     world.clients.clear();

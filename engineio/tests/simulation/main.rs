@@ -16,14 +16,18 @@
 #[path = "../core/cluster/bus/mod.rs"]
 mod bus;
 mod client;
+mod dialect;
 mod invariants;
 mod model;
 mod msgpack;
 mod network;
+mod place;
+mod program;
 mod rng;
 mod runtime;
 mod server_steps;
 mod steps;
+mod tally;
 mod transport;
 mod world;
 
@@ -34,7 +38,8 @@ use std::{
     thread,
 };
 
-use world::{Tally, World};
+use tally::Tally;
+use world::World;
 
 /// The runs of an ordinary test run, which take 20 seconds or less of one core.
 const SEEDS: u64 = 5_000;

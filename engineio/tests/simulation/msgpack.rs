@@ -4,7 +4,10 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
-use crate::network::Incoming;
+use crate::{
+    network::Incoming,
+    place::{NAMESPACES, route, split_route},
+};
 
 /// What stands for binary data in JSON.
 fn placeholder() -> Value {
@@ -28,18 +31,19 @@ pub fn encode_all(packets: Vec<String>) -> Vec<String> {
     messages
 }
 
-/// A packet of `/` in its usual form, such as `27["ev",1]`, with its attachment.
+/// A packet in its usual form, such as `27["ev",1]`, with its attachment.
 fn encode(text: &str, attachment: Option<&[u8]>) -> Vec<u8> {
     let (kind, rest) = text.split_at(1);
     let kind: u8 = kind.parse().unwrap();
     let rest = rest.strip_prefix("1-").filter(|_| attachment.is_some()).unwrap_or(rest);
+    let (space, rest) = split_route(rest).unwrap();
     let at = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
     let (id, data) = rest.split_at(at);
     let mut out = vec![0x80 + 2 + u8::from(!id.is_empty()) + u8::from(!data.is_empty())];
     put_text("type", &mut out);
     out.push(if kind == 5 { 2 } else { kind });
     put_text("nsp", &mut out);
-    put_text("/", &mut out);
+    put_text(NAMESPACES[space], &mut out);
     if !id.is_empty() {
         put_text("id", &mut out);
         put_number(id.parse().unwrap(), &mut out);
@@ -100,17 +104,17 @@ pub fn decode(bytes: &[u8]) -> Result<Vec<Incoming>, String> {
     let Some(Value::Object(packet)) = reader.value().filter(|_| reader.rest.is_empty()) else {
         return Err(wrong());
     };
-    if packet.get("nsp").and_then(Value::as_str) != Some("/") {
-        return Err(wrong());
-    }
+    let namespace = packet.get("nsp").and_then(Value::as_str);
+    let space = NAMESPACES.iter().position(|name| Some(*name) == namespace).ok_or_else(wrong)?;
+    let route = route(space);
     let kind = packet.get("type").and_then(Value::as_u64).ok_or_else(wrong)?;
     let id = packet.get("id").map(Value::to_string).unwrap_or_default();
     let data = packet.get("data").map(Value::to_string).unwrap_or_default();
     Ok(match reader.attachment {
         Some(attachment) => {
-            vec![Incoming::Text(format!("4{}1-{id}{data}", kind + 3)), Incoming::Binary(attachment)]
+            vec![Incoming::Text(format!("4{}1-{route}{id}{data}", kind + 3)), Incoming::Binary(attachment)]
         }
-        None => vec![Incoming::Text(format!("4{kind}{id}{data}"))],
+        None => vec![Incoming::Text(format!("4{kind}{route}{id}{data}"))],
     })
 }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 use engineio::{Binary, BroadcastOperator, Sent, Socket};
 
 use crate::{
-    model::{Promise, Question},
+    model::{Audience, Promise, Question},
+    place::{ROOMS, Space, place_of},
+    program::move_one,
     steps::promise_of,
-    world::{World, move_one},
+    world::World,
 };
 
 impl World {
@@ -25,17 +27,21 @@ impl World {
                 let mut state = self.model.lock();
                 let promise = if manner == 1 { Promise::Volatile } else { state.usual() };
                 let number = state.number();
-                state.expect(socket.id(), number, promise);
+                state.expect(&place_of(&socket), number, promise);
                 number
             };
             let sent = match manner {
                 0 => socket.emit("ev", &(number, Binary::from(&[1_u8, 2, 3][..]))),
                 1 => socket.emit_volatile("vol", &number),
                 2 => socket.droppable().emit("ev", &number),
-                _ => socket.emit("ev", &(number, "x".repeat(self.rng.pick(&[1, 60, 900])), 0)),
+                _ => {
+                    let (letter, bytes) = (self.rng.pick(&["x", "é", "🦀"]), self.rng.pick(&[4, 60, 900]));
+                    let count = bytes / letter.len();
+                    socket.emit("ev", &(number, letter.repeat(count), count))
+                }
             };
             self.count(sent);
-            self.note(format!("event {number} to {}: {sent:?}", socket.id()));
+            self.note(format!("event {number} to {socket:?}: {sent:?}"));
         }
     }
 
@@ -53,15 +59,14 @@ impl World {
             let number = state.number();
             // Who owes many answers already is not asked.
             let is_sure = self.config.max_pending_acks > 3;
-            state.expect(socket.id(), number, if is_sure { Promise::Once } else { Promise::Volatile });
+            let promise = if is_sure { Promise::Once } else { Promise::Volatile };
+            state.expect(&place_of(&socket), number, promise);
             let deadline = self.runtime.elapsed() + timeout;
-            let connection = *socket.peer().sid();
-            state
-                .questions
-                .insert(number, Question { connection, deadline, offered: false, answered_at: None });
+            let question = Question { socket: socket.clone(), deadline, offered: false, answered_at: None };
+            state.questions.insert(number, question);
             number
         };
-        self.note(format!("question {number} to {}", socket.id()));
+        self.note(format!("question {number} to {socket:?}"));
         let answer = socket.timeout(timeout).emit_with_ack("ask", &number);
         let (model, runtime) = (self.model.clone(), std::sync::Arc::clone(&self.runtime));
         self.tally.answers += 1;
@@ -75,28 +80,31 @@ impl World {
     }
 
     fn some_rooms(&mut self, most: usize) -> Vec<String> {
-        (0..self.rng.below(most + 1)).map(|_| format!("r{}", self.rng.below(4))).collect()
+        (0..self.rng.below(most + 1)).map(|_| self.rng.pick(&ROOMS).to_owned()).collect()
     }
 
     /// A broadcast to rooms, or to all if none is named; a list of no rooms would mean nobody.
-    fn to(&self, server: usize, rooms: Vec<String>) -> BroadcastOperator {
-        let everybody = self.servers[server].except([] as [&str; 0]);
+    fn to(&self, server: usize, space: Space, rooms: Vec<String>) -> BroadcastOperator {
+        let everybody = self.namespace(server, space).except([] as [&str; 0]);
         if rooms.is_empty() { everybody } else { everybody.to(rooms) }
     }
 
     pub fn broadcast(&mut self) {
         let (rooms, except) = (self.some_rooms(2), self.some_rooms(1));
-        let server = self.rng.below(self.servers.len());
+        let (server, space) = (self.rng.below(self.servers.len()), self.some_space());
         let (is_volatile, is_local) = (self.rng.one_in(5), self.rng.one_in(5));
         let event = if is_volatile { "vol" } else { "ev" };
         let number = {
             let mut state = self.model.lock();
             let (number, promise) = (state.number(), promise_of(event, state.usual()));
-            state.broadcast(server, &rooms, &except, number, promise);
+            let audience = Audience { server, space, rooms: &rooms, except: &except };
+            state.broadcast(audience, number, promise);
             number
         };
-        self.note(format!("{event} {number} from server {server} to {rooms:?} without {except:?}"));
-        let mut operator = self.to(server, rooms).except(except);
+        self.note(format!(
+            "{event} {number} from server {server} to {rooms:?} without {except:?} in namespace {space}"
+        ));
+        let mut operator = self.to(server, space, rooms).except(except);
         if is_volatile {
             operator = operator.volatile();
         }
@@ -109,16 +117,17 @@ impl World {
 
     pub fn ask_all(&mut self) {
         let rooms = self.some_rooms(1);
-        let server = self.rng.below(self.servers.len());
+        let (server, space) = (self.rng.below(self.servers.len()), self.some_space());
         let number = {
             let mut state = self.model.lock();
             let number = state.number();
-            state.broadcast(server, &rooms, &[], number, Promise::Volatile);
+            let audience = Audience { server, space, rooms: &rooms, except: &[] };
+            state.broadcast(audience, number, Promise::Volatile);
             state.polls.insert(number);
             number
         };
-        self.note(format!("question {number} from server {server} to {rooms:?}"));
-        let operator = self.to(server, rooms).timeout(Duration::from_secs(5));
+        self.note(format!("question {number} from server {server} to {rooms:?} in namespace {space}"));
+        let operator = self.to(server, space, rooms).timeout(Duration::from_secs(5));
         let replies = operator.emit_with_ack("all", &number);
         let model = self.model.clone();
         engineio::hub::Runtime::spawn(
@@ -139,17 +148,20 @@ impl World {
     }
 
     pub fn move_by_server(&mut self) {
-        let room = format!("r{}", self.rng.below(4));
+        let room = self.rng.pick(&ROOMS);
         let joins = self.rng.one_in(2);
         if self.rng.one_in(2) {
             let Some(socket) = self.someone() else { return };
-            self.note(format!("{} and {room}, joins: {joins}", socket.id()));
-            return move_one(&self.model, &socket, &room, joins);
+            self.note(format!("{socket:?} and {room}, joins: {joins}"));
+            return move_one(&self.model, &socket, room, joins);
         }
-        let (rooms, server) = (self.some_rooms(2), self.rng.below(self.servers.len()));
-        self.note(format!("everybody in {rooms:?} of server {server} and {room}, joins: {joins}"));
-        self.move_all(server, &rooms, &[], &room, joins);
-        let operator = self.to(server, rooms);
+        let (server, space) = (self.rng.below(self.servers.len()), self.some_space());
+        let rooms = self.some_rooms(2);
+        self.note(format!(
+            "everybody in {rooms:?} of server {server} and {room} in namespace {space}, joins: {joins}"
+        ));
+        self.move_all(Audience { server, space, rooms: &rooms, except: &[] }, room, joins);
+        let operator = self.to(server, space, rooms);
         if joins {
             // Sockets that are in as many rooms as they may be stay out.
             let _ = operator.sockets_join(room);
@@ -160,8 +172,12 @@ impl World {
 
     pub fn dismiss(&mut self) {
         let Some(socket) = self.someone() else { return };
-        self.note(format!("the server sends {} away", socket.id()));
-        match self.rng.below(3) {
+        self.note(format!("the server sends {socket:?} away"));
+        let manner = self.rng.below(3);
+        if manner > 0 {
+            self.closed.insert(*socket.peer().sid());
+        }
+        match manner {
             0 => socket.disconnect(),
             1 => socket.close(),
             _ => socket.peer().close(),

@@ -5,9 +5,10 @@ use std::time::Duration;
 use engineio::hub::Target;
 
 use crate::{
-    client::Phase,
+    client::{Phase, Stay, WORDS},
     invariants,
-    model::Promise,
+    model::{Audience, Promise},
+    place::{Space, route},
     transport::{Connection, Probe},
     world::World,
 };
@@ -25,6 +26,7 @@ pub fn run(world: &mut World) {
     settle(world);
     invariants::when_settled(world);
     leave(world);
+    world.clients.iter().for_each(|client| world.tally.add_experience(client.experience));
     invariants::when_gone(world);
 }
 
@@ -40,6 +42,9 @@ fn rest(world: &mut World) {
 
 fn step(world: &mut World) {
     let client = world.rng.below(world.clients.len());
+    if world.clients[client].connection.is_none() && world.rng.one_in(3) {
+        return world.connect(client);
+    }
     match world.rng.below(100) {
         0..8 => world.connect(client),
         8..26 => drop(world.read(client, false)),
@@ -47,7 +52,8 @@ fn step(world: &mut World) {
         36..46 => world.say(client),
         46..52 => drop(world.upgrade(client)),
         52..54 => world.disturb(client),
-        54..56 => world.part(client),
+        54..55 => world.part(client),
+        55..56 => world.leave(client),
         56..64 => world.pass_time(),
         64..67 => drop(world.deliver_one()),
         67..72 => world.ask(),
@@ -64,30 +70,48 @@ fn step(world: &mut World) {
 impl World {
     fn connect(&mut self, client: usize) {
         if self.clients[client].connection.is_some() {
-            if self.clients[client].phase == Phase::Apart && self.clients[client].out.is_empty() {
-                self.note(format!("client {client} asks to be let in"));
-                self.clients[client].knock();
-            }
-            return;
+            return self.knock(client);
         }
         let pipe = if self.rng.one_in(2) { Some(self.pipe()) } else { None };
         self.note(format!("client {client} connects, by WebSocket: {}", pipe.is_some()));
-        let connection = Connection::open(&self.servers[self.clients[client].server], pipe);
+        let now = &mut self.clients[client];
+        let connection =
+            Connection::open(&self.servers[now.server], now.dialect, self.runtime.elapsed(), pipe);
         self.sessions.push(std::sync::Arc::downgrade(&connection.peer));
-        self.clients[client].begin(connection);
-        self.clients[client].knock();
+        now.begin(connection, &self.runtime);
+        if !self.rng.one_in(8) {
+            self.knock(client);
+        }
+        if self.rng.one_in(2) {
+            self.knock(client);
+        }
+    }
+
+    /// One of the client's namespaces that are so, if there is one.
+    fn some_stay(&mut self, client: usize, phase: Phase) -> Option<Space> {
+        let first = self.some_space();
+        self.clients[client].some_stay(phase, first).filter(|&space| space < self.spaces)
+    }
+
+    fn knock(&mut self, client: usize) {
+        if let Some(space) = self.some_stay(client, Phase::Apart) {
+            self.note(format!("client {client} asks to be let into namespace {space}"));
+            self.clients[client].knock(space);
+        }
+    }
+
+    /// The client leaves one namespace and stays in the other, if it is there.
+    fn leave(&mut self, client: usize) {
+        if let Some(space) = self.some_stay(client, Phase::Joined) {
+            self.note(format!("client {client} leaves namespace {space}"));
+            self.clients[client].leave(space);
+        }
     }
 
     /// The client reads, and asks for more; if it is `eager`, all that there is.
     fn read(&mut self, client: usize, eager: bool) -> bool {
         let limit = if eager { usize::MAX } else { self.rng.pick(&[1, 5, 40, 100_000]) };
-        let before = self.clients[client].id;
-        let was_knocking = self.clients[client].phase == Phase::Knocking;
         let (mut was_something, has_ended) = self.clients[client].read(limit, &self.model);
-        let now = &self.clients[client];
-        if was_knocking && now.phase == Phase::Joined && now.id == before && before.is_some() {
-            self.tally.recoveries += 1;
-        }
         if has_ended {
             self.note(format!("client {client} finds its connection at an end"));
             self.give_up(client, true);
@@ -114,16 +138,18 @@ impl World {
     }
 
     fn say(&mut self, client: usize) {
-        if self.clients[client].phase == Phase::Joined {
+        if let Some(space) = self.some_stay(client, Phase::Joined) {
             let event = self.rng.pick(&["say", "say", "wait", "join", "join", "leave"]);
             let with_ack = self.rng.one_in(2);
-            self.clients[client].say(event, with_ack);
+            self.clients[client].say(space, event, with_ack);
             if self.rng.one_in(10) {
-                let out = &mut self.clients[client].out;
-                out.push_back(r#"451-["bytes",{"_placeholder":true,"num":0}]"#.into());
+                let (out, route) = (&mut self.clients[client].out, route(space));
+                out.push_back(format!(r#"451-{route}["bytes",{{"_placeholder":true,"num":0}},"{WORDS}"]"#));
                 out.push_back("bAQID".into());
             }
-            self.note(format!("client {client} says {event}, with an answer: {with_ack}"));
+            self.note(format!(
+                "client {client} says {event} in namespace {space}, with an answer: {with_ack}"
+            ));
         }
     }
 
@@ -176,31 +202,29 @@ impl World {
         }
     }
 
-    /// The client leaves in an orderly way.
+    /// The client leaves in an orderly way: a namespace, so that the connection is of no use any more and is cut, or all
+    /// that there is.
     fn part(&mut self, client: usize) {
-        if self.clients[client].phase != Phase::Joined {
-            return;
-        }
-        self.note(format!("client {client} leaves"));
-        let packet = if self.rng.one_in(2) { "41" } else { "1" };
+        let Some(space) = self.some_stay(client, Phase::Joined) else { return };
+        let is_cut = self.rng.one_in(2);
+        self.note(format!("client {client} goes, by leaving namespace {space}: {is_cut}"));
         self.clients[client].send(usize::MAX);
         self.note_arrivals(client);
-        let client = &mut self.clients[client];
-        client.out.push_back(packet.into());
-        // What comes until the server has read this is not looked for.
-        client.send(usize::MAX);
-        if packet == "1" {
-            if let Some(connection) = client.end() {
-                self.abandoned.push(connection);
-            }
+        let now = &mut self.clients[client];
+        if is_cut {
+            now.leave(space);
+            now.stays[space].forget();
         } else {
-            let connection = client.end();
-            self.abandoned.extend(connection.map(|mut connection| {
-                connection.cut(true);
-                connection
-            }));
+            now.out.push_back("1".into());
+            now.stays.iter_mut().for_each(Stay::forget);
         }
-        client.forget();
+        // What comes until the server has read this is not looked for.
+        now.send(usize::MAX);
+        if is_cut {
+            self.give_up(client, true);
+        } else {
+            self.abandoned.extend(now.end());
+        }
     }
 
     fn pass_time(&mut self) {
@@ -221,31 +245,35 @@ impl World {
         if self.servers.len() < 2 {
             return false;
         }
-        let first = self.rng.below(2);
-        let found = [first, 1 - first].into_iter().find_map(|node| Some((node, self.bus.next_for(node)?)));
-        let Some((node, parcel)) = found else { return false };
-        self.note(format!("a message reaches server {node}"));
+        let ways = 2 * self.spaces;
+        let first = self.rng.below(ways);
+        let mut ways = (0..ways).map(|way| (way + first) % ways);
+        let found = ways.find_map(|way| Some((way / 2, way % 2, self.buses[way / 2].next_for(way % 2)?)));
+        let Some((space, node, parcel)) = found else { return false };
+        self.note(format!("a message reaches server {node} in namespace {space}"));
         self.tally.relayed += 1;
         if let Some((target, json)) = parcel.event() {
             let number = json.split([',', ']']).nth(1).and_then(|number| number.parse().ok()).unwrap();
             let promise = promise_of(&json, Promise::Once);
             let (rooms, except) = names(target);
-            self.model.lock().broadcast(node, &rooms, &except, number, promise);
+            let audience = Audience { server: node, space, rooms: &rooms, except: &except };
+            self.model.lock().broadcast(audience, number, promise);
         }
         let moves = parcel.moves().map(|(target, rooms, joins)| (names(target), rooms[0].to_string(), joins));
         parcel.deliver();
         if let Some(((rooms, except), room, joins)) = moves {
-            self.move_all(node, &rooms, &except, &room, joins);
+            let audience = Audience { server: node, space, rooms: &rooms, except: &except };
+            self.move_all(audience, &room, joins);
         }
         true
     }
 
     /// The model's side of making sockets join or leave a room.
-    pub fn move_all(&self, server: usize, rooms: &[String], except: &[String], room: &str, joins: bool) {
+    pub fn move_all(&self, audience: Audience<'_>, room: &str, joins: bool) {
         let mut state = self.model.lock();
-        for id in state.meant(server, rooms, except) {
+        for place in state.meant(audience) {
             let max = state.max_rooms;
-            let Some(seat) = state.seats.get_mut(&id) else { continue };
+            let Some(seat) = state.seats.get_mut(&place) else { continue };
             if !joins {
                 seat.rooms.remove(room);
             } else if seat.rooms.len() < max {
@@ -311,6 +339,7 @@ fn leave(world: &mut World) {
         }
     }
     if world.rng.one_in(2) {
+        world.closed.extend(world.servers.iter().flat_map(|io| io.peers().iter().map(|peer| *peer.key())));
         world.servers.iter().for_each(engineio::Server::close);
     }
     for client in 0..world.clients.len() {

@@ -4,11 +4,16 @@ mod client;
 mod server;
 mod upgrade;
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
-use engineio::{Server, engine::Transport, hub::Peer};
+use engineio::{
+    Server,
+    engine::{CloseReason, Transport},
+    hub::{Peer, PollPayload},
+};
 
 use crate::{
+    dialect::{Body, Dialect},
     network::{FrameReader, Pipe},
     runtime::Flag,
 };
@@ -27,21 +32,22 @@ pub enum Probe {
 
 /// What a poll was answered.
 enum Answer {
-    Body(String),
+    Body(Body),
     Failed,
 }
 
 impl Answer {
-    fn with(body: &[u8]) -> Self {
-        Answer::Body(String::from_utf8_lossy(body).into_owned())
+    fn with(payload: &PollPayload) -> Self {
+        Answer::Body(Body { bytes: payload.bytes.to_vec(), is_binary: payload.is_binary })
     }
 }
 
 pub struct Connection {
     pub peer: Arc<Peer>,
     pub probe: Probe,
+    dialect: Dialect,
     pipe: Option<Arc<Pipe>>,
-    /// Messages on their way to the server over the WebSocket.
+    /// Packets on their way to the server over the WebSocket.
     uplink: VecDeque<String>,
     is_cut: bool,
     /// The server's task has ended and only writes what is left.
@@ -52,21 +58,26 @@ pub struct Connection {
     answer: Option<Answer>,
     /// Packets that have reached the session since somebody last asked.
     arrived: Vec<String>,
+    /// When the server last heard the client's part of the heartbeat, if it was not the beginning.
+    pub heard_at: Duration,
     owner: Arc<Flag>,
     post: Arc<Flag>,
     upgrade: Arc<Flag>,
 }
 
 impl Connection {
-    pub fn open(io: &Server, pipe: Option<Pipe>) -> Self {
+    pub fn open(io: &Server, dialect: Dialect, now: Duration, pipe: Option<Pipe>) -> Self {
         let (config, runtime) = (Arc::clone(io.config()), Arc::clone(io.runtime()));
         let transport = if pipe.is_some() { Transport::Websocket } else { Transport::Polling };
-        let peer = Peer::new(runtime.fresh_sid(), transport, config, runtime, io.peers());
+        let (revision, sid) = (dialect.revision(), runtime.fresh_sid());
+        let peer = Peer::with_revision(revision, sid, transport, config, runtime, io.peers());
+        peer.set_base64(dialect == Dialect::Old { base64: true } && pipe.is_none());
         io.peers().insert(*peer.sid(), Arc::clone(&peer));
         peer.open(io, &http::Request::new(()).into_parts().0);
         let mut connection = Self {
             peer,
             probe: Probe::None,
+            dialect,
             pipe: None,
             uplink: VecDeque::new(),
             is_cut: false,
@@ -76,6 +87,7 @@ impl Connection {
             posting: false,
             answer: None,
             arrived: Vec::new(),
+            heard_at: now,
             owner: Arc::default(),
             post: Arc::default(),
             upgrade: Arc::default(),
@@ -113,6 +125,13 @@ impl Connection {
             return Some("a POST was not answered");
         }
         None
+    }
+
+    /// Whether the server took the client for dead before it could know.
+    pub fn has_timed_out_early(&self, now: Duration) -> bool {
+        let config = self.peer.config();
+        self.peer.ended() == Some(CloseReason::PingTimeout)
+            && now < self.heard_at + config.ping_interval + config.ping_timeout
     }
 
     /// Whether nothing is left of it on the server's side.

@@ -1,63 +1,48 @@
 //! The servers of one run, their listeners, and the clients.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
 use engineio::{
-    Ack, Args, Binary, Config, ConnectError, Data, Overflow, Parser, Recovery, Server, Socket,
+    Config, Namespace, Overflow, Parser, Recovery, Server, Sid,
     adapter::MemoryAdapter,
-    hub::{Peer, Runtime},
+    hub::{AdapterFactory, Peer, Runtime},
 };
 
 use crate::{
     bus::Bus,
     client::{Client, answered},
+    dialect::Dialect,
     model::Model,
     network::Pipe,
+    place::{NAMESPACES, Space},
+    program,
     rng::Rng,
-    runtime::{Sleep, VirtualRuntime},
+    runtime::VirtualRuntime,
+    tally::Tally,
     transport::Connection,
 };
-
-/// How often something happened, to know that a run is worth its time.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Tally {
-    pub events: u64,
-    pub upgrades: u64,
-    pub recoveries: u64,
-    pub overflows: u64,
-    pub dropped: u64,
-    pub answers: u64,
-    pub relayed: u64,
-}
-
-impl Tally {
-    fn counts(&mut self) -> [&mut u64; 7] {
-        let Self { events, upgrades, recoveries, overflows, dropped, answers, relayed } = self;
-        [events, upgrades, recoveries, overflows, dropped, answers, relayed]
-    }
-
-    pub fn add(&mut self, other: &Self) {
-        let mut other = *other;
-        self.counts().into_iter().zip(other.counts()).for_each(|(sum, count)| *sum += *count);
-    }
-
-    pub fn has_everything(mut self) -> bool {
-        self.counts().iter().all(|count| **count > 0)
-    }
-}
 
 pub struct World {
     pub rng: Rng,
     pub runtime: Arc<VirtualRuntime>,
     pub config: Config,
-    pub bus: Bus,
+    /// How many of the namespaces there are.
+    pub spaces: usize,
+    /// One for each namespace.
+    pub buses: [Bus; NAMESPACES.len()],
     pub servers: Vec<Server>,
+    /// Those of each server.
+    namespaces: Vec<Vec<Namespace>>,
     pub model: Model,
     pub clients: Vec<Client>,
     /// Connections their clients have given up, of which the servers may not know.
     pub abandoned: Vec<Connection>,
+    /// Sessions that the program has closed.
+    pub closed: BTreeSet<Sid>,
     /// Every session there was, to see that none outlives its connection.
     pub sessions: Vec<std::sync::Weak<Peer>>,
+    /// How often the invariants have been looked at.
+    pub checks: usize,
     pub trace: Vec<String>,
     pub tally: Tally,
 }
@@ -81,8 +66,23 @@ fn config(rng: &mut Rng, servers: usize) -> Config {
         overflow: rng.pick(&[Overflow::Disconnect, Overflow::DropVolatile, Overflow::DropOldest]),
         parser: rng.pick(&[Parser::Json, Parser::Json, Parser::Msgpack]),
         connection_state_recovery: (servers == 1 && !rng.one_in(3)).then_some(recovery),
+        // Whether old clients are served at all is decided before the core hears of them.
+        allow_eio3: true,
         ..Config::default()
     }
+}
+
+fn dialect(rng: &mut Rng, may_be_old: bool) -> Dialect {
+    if may_be_old && rng.one_in(2) { Dialect::Old { base64: rng.one_in(2) } } else { Dialect::New }
+}
+
+/// Makes the adapters of a server that is joined to the others in each namespace.
+fn joined(buses: &[Bus; NAMESPACES.len()]) -> AdapterFactory {
+    let factories: Vec<_> = NAMESPACES.iter().zip(buses).map(|(name, bus)| bus.factory(name)).collect();
+    Arc::new(move |name: &str| {
+        let space = NAMESPACES.iter().position(|known| *known == name).expect("a namespace of the run");
+        factories[space](name)
+    })
 }
 
 impl World {
@@ -90,40 +90,54 @@ impl World {
         let mut rng = Rng::new(seed);
         let count = 1 + usize::from(rng.one_in(3));
         let config = config(&mut rng, count);
-        let (runtime, bus, model) = (VirtualRuntime::new(), Bus::default(), Model::default());
+        let (runtime, model) = (VirtualRuntime::new(), Model::default());
+        let buses: [Bus; NAMESPACES.len()] = std::array::from_fn(|_| Bus::default());
         {
             let mut state = model.lock();
             state.max_rooms = config.max_rooms;
             state.keeps_sessions = config.connection_state_recovery.is_some();
         }
-        let asks = rng.one_in(4);
+        let spaces = 1 + rng.below(NAMESPACES.len());
+        let ask = NAMESPACES.map(|_| rng.one_in(4));
         let server = |number| {
             let adapter = match count {
                 1 => Arc::new(|_: &str| Arc::new(MemoryAdapter::default()) as _),
-                _ => bus.factory("/"),
+                _ => joined(&buses),
             };
             let world: Arc<dyn Runtime> = Arc::<VirtualRuntime>::clone(&runtime);
             let io = Server::with_runtime(config.clone(), world, adapter);
-            listen(&io, number, &model, &runtime);
-            if asks {
-                ask_first(&io, &runtime);
+            for space in 0..spaces {
+                let namespace = io.of(NAMESPACES[space]);
+                program::listen(&namespace, number, &model, &runtime);
+                if ask[space] {
+                    program::ask_first(&namespace, &runtime);
+                }
             }
             io
         };
         let servers: Vec<_> = (0..count).map(server).collect();
-        let clients =
-            (0..2 + rng.below(4)).map(|number| Client::new(number % count, config.parser)).collect();
-        let trace = vec![format!("{count} servers, {config:?}")];
+        let (are_old, number_of_clients) = (rng.one_in(2), 2 + rng.below(4));
+        let client = |number| Client::new(number % count, config.parser, dialect(&mut rng, are_old));
+        let clients: Vec<_> = (0..number_of_clients).map(client).collect();
+        let dialects: Vec<_> = clients.iter().map(|client| client.dialect).collect();
+        let trace = vec![format!("{count} servers, {spaces} namespaces, {dialects:?}, {config:?}")];
         Self {
             rng,
             runtime,
             config,
-            bus,
+            spaces,
+            buses,
+            namespaces: servers
+                .iter()
+                .map(|io| NAMESPACES[..spaces].iter().map(|name| io.of(name)).collect())
+                .collect(),
             servers,
             model,
             clients,
             abandoned: Vec::new(),
+            closed: BTreeSet::new(),
             sessions: Vec::new(),
+            checks: 0,
             trace,
             tally: Tally::default(),
         }
@@ -131,6 +145,14 @@ impl World {
 
     pub fn note(&mut self, step: String) {
         self.trace.push(step);
+    }
+
+    pub fn namespace(&self, server: usize, space: Space) -> &Namespace {
+        &self.namespaces[server][space]
+    }
+
+    pub fn some_space(&mut self) -> Space {
+        self.rng.below(self.spaces)
     }
 
     pub fn pipe(&mut self) -> Pipe {
@@ -142,6 +164,9 @@ impl World {
     pub fn go_on(&mut self) -> bool {
         let tasks_first = self.rng.one_in(2);
         if tasks_first && self.runtime.run_one(&mut self.rng) {
+            return true;
+        }
+        if self.clients.iter_mut().any(Client::beat) {
             return true;
         }
         let connections = self.clients.iter_mut().filter_map(|client| client.connection.as_mut());
@@ -164,88 +189,20 @@ impl World {
 }
 
 fn note_answers(model: &Model, connection: &mut Connection, now: Duration) {
-    for number in connection.take_arrived().iter().filter_map(|packet| answered(packet)) {
+    for packet in connection.take_arrived() {
+        if packet == "2" || packet == "3" {
+            connection.heard_at = now;
+        }
+        let Some(number) = answered(&packet) else { continue };
         let mut state = model.lock();
-        let sid = *connection.peer.sid();
-        // What comes after the socket has left reaches nobody.
-        let is_there =
-            state.seats.values().any(|seat| *seat.socket.peer().sid() == sid && seat.is_connected());
         if let Some(question) = state.questions.get_mut(&number)
-            && question.connection == sid
+            && Arc::ptr_eq(question.socket.peer(), &connection.peer)
         {
             question.offered = true;
-            if is_there {
+            // What comes after the socket has left reaches nobody.
+            if question.socket.is_connected() {
                 question.answered_at.get_or_insert(now);
             }
         }
     }
-}
-
-/// What the program on the servers does.
-fn listen(io: &Server, number: usize, model: &Model, runtime: &Arc<VirtualRuntime>) {
-    let known = model.clone();
-    io.on_connection(move |socket: Socket| {
-        let hello = {
-            let mut state = known.lock();
-            state.arrive(&socket, number);
-            let (hello, promise) = (state.number(), state.usual());
-            state.expect(socket.id(), hello, promise);
-            hello
-        };
-        socket.emit("ev", &hello);
-    });
-    let known = model.clone();
-    io.on("say", move |socket: Socket, Args((stretch, index)): Args<(u32, u32)>, ack: Ack| {
-        known.lock().hear(&socket, stretch, index);
-        ack.send(&index);
-    });
-    let (known, clock) = (model.clone(), Arc::clone(runtime));
-    io.on("wait", move |socket: Socket, Args((stretch, index)): Args<(u32, u32)>, ack: Ack| {
-        let (known, clock) = (known.clone(), Arc::clone(&clock));
-        async move {
-            known.lock().hear(&socket, stretch, index);
-            known.lock().listening(&socket, true);
-            Sleep::new(&clock, Duration::from_millis(u64::from(index) * 700)).await;
-            known.lock().listening(&socket, false);
-            ack.send(&index);
-        }
-    });
-    for (event, joins) in [("join", true), ("leave", false)] {
-        let known = model.clone();
-        io.on(event, move |socket: Socket, Args((stretch, index)): Args<(u32, u32)>, ack: Ack| {
-            known.lock().hear(&socket, stretch, index);
-            move_one(&known, &socket, &format!("r{}", index % 4), joins);
-            ack.send(&index);
-        });
-    }
-    let known = model.clone();
-    io.on("bytes", move |_: Socket, Data(Binary(bytes)): Data<Binary>| {
-        if bytes != [1, 2, 3][..] {
-            known.lock().fault("an attachment changed on its way to the server");
-        }
-    });
-}
-
-/// A socket joins or leaves a room, and the model with it.
-pub fn move_one(model: &Model, socket: &Socket, room: &str, joins: bool) {
-    if joins {
-        let worked = socket.join(room).is_ok();
-        model.lock().joined(socket, room, worked);
-    } else if socket.is_connected() {
-        socket.leave(room);
-        model.lock().left(socket, room);
-    }
-}
-
-/// A program that takes its time before it lets a client in, and refuses some.
-fn ask_first(io: &Server, runtime: &Arc<VirtualRuntime>) {
-    let clock = Arc::clone(runtime);
-    io.of("/").middleware(move |_: Socket| {
-        let clock = Arc::clone(&clock);
-        async move {
-            let time = clock.fresh_sid().as_str().bytes().map(u64::from).sum::<u64>() % 5;
-            Sleep::new(&clock, Duration::from_secs(time)).await;
-            if time == 4 { Err(ConnectError::new("not today")) } else { Ok(()) }
-        }
-    });
 }

@@ -1,7 +1,6 @@
 //! The client's half: requests, and bytes that are read.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use engineio::engine::{Action, CloseReason, Input, payload};
+use engineio::engine::{Action, Input};
 
 use super::{Answer, Connection, Probe};
 use crate::network::Incoming;
@@ -22,16 +21,7 @@ impl Connection {
         if self.peer.feed(Input::PostOpened) != Action::None {
             return;
         }
-        let body = packets.join("\x1e");
-        for packet in payload::decode(&body) {
-            match packet {
-                Ok(packet) => drop(self.peer.feed(Input::Packet(packet))),
-                Err(_) => self.peer.lost(CloseReason::ParseError),
-            }
-            if self.peer.ended().is_some() {
-                break;
-            }
-        }
+        self.take_in(&self.dialect.body(&packets));
         self.arrived.extend(packets);
         self.posting = true;
         self.post.set();
@@ -50,7 +40,7 @@ impl Connection {
     pub fn poll(&mut self) {
         match self.peer.feed(Input::PollOpened) {
             Action::Farewell => {
-                self.answer = Some(Answer::with(&self.peer.farewell().bytes));
+                self.answer = Some(Answer::with(&self.peer.farewell()));
             }
             Action::Refuse => self.answer = Some(Answer::Failed),
             Action::None | Action::ReleasePoll => {
@@ -85,17 +75,18 @@ impl Connection {
     /// Reads what has arrived, some bytes of it on a WebSocket.
     pub fn read(&mut self, limit: usize) -> Result<Vec<Incoming>, String> {
         let Some(pipe) = &self.pipe else {
-            return Ok(match self.answer.take() {
-                Some(Answer::Body(body)) => packets(&body),
-                Some(Answer::Failed) => vec![Incoming::End],
-                None => Vec::new(),
-            });
+            return match self.answer.take() {
+                Some(Answer::Body(body)) => self.dialect.read_body(&body),
+                Some(Answer::Failed) => Ok(vec![Incoming::End]),
+                None => Ok(Vec::new()),
+            };
         };
         let bytes = pipe.take(limit);
         if !bytes.is_empty() {
             self.owner.set();
         }
-        let mut found = self.reader.feed(&bytes)?;
+        let messages = self.reader.feed(&bytes)?.into_iter();
+        let mut found = messages.map(|one| self.dialect.read_message(one)).collect::<Result<Vec<_>, _>>()?;
         if self.lingers && pipe.is_empty() && self.peer.outbox().is_empty() {
             found.push(Incoming::End);
         }
@@ -123,13 +114,4 @@ impl Connection {
             }
         }
     }
-}
-
-/// The packets of a polling response.
-fn packets(body: &str) -> Vec<Incoming> {
-    let packet = |packet: &str| match packet.strip_prefix('b') {
-        Some(base64) => Incoming::Binary(STANDARD.decode(base64).unwrap_or_default()),
-        None => Incoming::Text(packet.to_owned()),
-    };
-    body.split('\x1e').map(packet).collect()
 }

@@ -7,12 +7,16 @@ use std::{
 };
 
 use engineio::{
-    engine::{CloseReason, Input, Packet},
+    engine::{CloseReason, Input, Packet, PacketError, Revision, payload, v3},
     hub::{Link, Peer, PollAnswer, Turn, Waiting},
 };
 
 use super::{Answer, Connection, Probe};
-use crate::{network::Pipe, runtime::Flag};
+use crate::{
+    dialect::{Body, Message},
+    network::Pipe,
+    runtime::Flag,
+};
 
 /// Messages taken in before the server lets others run.
 const MESSAGES_AT_ONCE: usize = 3;
@@ -91,9 +95,13 @@ impl Connection {
                 return false;
             }
             match self.uplink.pop_front() {
-                Some(message) => {
-                    feed(&peer, &message);
-                    self.arrived.push(message);
+                Some(packet) => {
+                    let revision = peer.revision();
+                    match self.dialect.message(&packet) {
+                        Message::Text(text) => feed(&peer, revision.decode_text(&text)),
+                        Message::Binary(bytes) => feed(&peer, revision.decode_binary(&bytes)),
+                    }
+                    self.arrived.push(packet);
                 }
                 None if self.is_cut => {
                     peer.outbox().finish(None);
@@ -127,9 +135,19 @@ impl Connection {
             self.peer.outbox().set_writable(false);
             self.peer.feed(Input::PollAnswered);
             self.answer = Some(match answer {
-                PollAnswer::Payload(payload) => Answer::with(&payload.bytes),
+                PollAnswer::Payload(payload) => Answer::with(&payload),
                 PollAnswer::Failed => Answer::Failed,
             });
+        }
+    }
+
+    /// Takes in the body of a POST.
+    pub(super) fn take_in(&self, body: &Body) {
+        let text = || std::str::from_utf8(&body.bytes).expect("a body of text");
+        match (self.peer.revision(), body.is_binary) {
+            (Revision::V3, true) => feed_all(&self.peer, v3::payload::decode_binary(&body.bytes)),
+            (Revision::V3, false) => feed_all(&self.peer, v3::payload::decode_text(text())),
+            (Revision::V4, _) => feed_all(&self.peer, payload::decode(text())),
         }
     }
 
@@ -156,9 +174,15 @@ impl Connection {
     }
 }
 
-fn feed(peer: &Arc<Peer>, message: &str) {
-    match Packet::decode(message) {
-        Ok(packet) => drop(peer.feed(Input::Packet(packet))),
-        Err(_) => peer.lost(CloseReason::ParseError),
+fn feed_all<'a>(peer: &Arc<Peer>, packets: impl Iterator<Item = Result<Packet<'a>, PacketError>>) {
+    for packet in packets {
+        feed(peer, packet);
+        if peer.ended().is_some() {
+            break;
+        }
     }
+}
+
+fn feed(peer: &Arc<Peer>, packet: Result<Packet<'_>, PacketError>) {
+    peer.feed(Input::Packet(packet.expect("the server reads what a client writes")));
 }

@@ -36,6 +36,7 @@ impl Connection {
             return;
         }
         self.probe = Probe::None;
+        self.peer.set_base64(false);
         if self.peer.is_closing() {
             self.peer.feed(Input::Close { pending: false });
         }
