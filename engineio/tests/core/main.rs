@@ -28,3 +28,4 @@ mod rooms;
 mod rooms_watched;
 mod schema;
 mod support;
+mod threads;

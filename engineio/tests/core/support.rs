@@ -60,6 +60,22 @@ pub struct World {
     pub io: Server,
     pub runtime: Arc<FakeRuntime>,
     peers: Arc<Peers>,
+    _end: End,
+}
+
+/// The end of a world: connections are lost and tasks dropped, as they are with a real runtime. What is kept then is
+/// kept for ever.
+struct End(Arc<Peers>, Arc<FakeRuntime>);
+
+impl Drop for End {
+    fn drop(&mut self) {
+        let peers: Vec<_> = self.0.iter().map(|peer| Arc::clone(peer.value())).collect();
+        for peer in peers {
+            peer.feed(Input::TransportLost(CloseReason::TransportClose));
+        }
+        let tasks = std::mem::take(&mut *self.1.tasks.lock().unwrap());
+        drop(tasks);
+    }
 }
 
 impl World {
@@ -86,7 +102,9 @@ impl World {
             visits: Mutex::default(),
         });
         let io = Server::with_runtime(config, Arc::<FakeRuntime>::clone(&runtime), adapter);
-        Self { io, runtime, peers: Arc::default() }
+        let peers: Arc<Peers> = Arc::default();
+        let _end = End(Arc::clone(&peers), Arc::clone(&runtime));
+        Self { io, runtime, peers, _end }
     }
 
     /// A client whose connection is open, in no namespace yet.
