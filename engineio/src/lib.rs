@@ -65,6 +65,8 @@ pub mod server;
 mod sid;
 pub mod socketio;
 mod sync;
+#[cfg(test)]
+mod testing;
 
 pub use config::{Config, ConfigError, ConnectionLimits, Overflow, Parser, Recovery};
 pub use hub::{

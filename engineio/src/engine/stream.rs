@@ -181,6 +181,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::testing::any_text;
 
     const LIMIT: usize = 100_000;
 
@@ -285,7 +286,7 @@ mod tests {
     }
 
     fn frames() -> impl Strategy<Value = Vec<Owned>> {
-        let text = ".{1,200}".prop_map(Owned::Text);
+        let text = any_text(1..200).prop_map(Owned::Text);
         let binary = prop::collection::vec(any::<u8>(), 1..300).prop_map(Owned::Binary);
         prop::collection::vec(prop_oneof![text, binary], 0..8)
     }

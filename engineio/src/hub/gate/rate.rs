@@ -35,14 +35,14 @@ impl Bucket {
 /// Those of the present second and of the one before are kept in two tables, so that what nobody uses is forgotten
 /// without a search for it.
 #[derive(Debug, Default)]
-pub(super) struct Buckets {
+pub(super) struct Buckets<const MAX: usize = MAX_NETWORKS> {
     recent: HashMap<IpAddr, Bucket>,
     before: HashMap<IpAddr, Bucket>,
     /// When the present second began.
     since: Option<Instant>,
 }
 
-impl Buckets {
+impl<const MAX: usize> Buckets<MAX> {
     /// The bucket of a network; an empty one for a network that is not known.
     pub(super) fn get(&mut self, network: IpAddr, now: Instant) -> Bucket {
         self.forget(now);
@@ -51,7 +51,7 @@ impl Buckets {
 
     /// Keeps the bucket of a network.
     pub(super) fn put(&mut self, network: IpAddr, bucket: Bucket) {
-        if self.recent.len() >= MAX_NETWORKS / 2 {
+        if self.recent.len() >= MAX / 2 {
             self.before = std::mem::take(&mut self.recent);
         }
         self.recent.insert(network, bucket);
@@ -81,6 +81,7 @@ impl Buckets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing::times;
 
     fn network(number: u32) -> IpAddr {
         IpAddr::from(number.to_be_bytes())
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn networks_are_forgotten_when_their_buckets_are_empty_and_not_before() {
-        let (mut buckets, start) = (Buckets::default(), Instant::now());
+        let (mut buckets, start) = (<Buckets>::default(), Instant::now());
         let mut spend = |number, after| {
             let now = start + Duration::from_millis(after);
             let bucket = buckets.get(network(number), now).with_another(1, now);
@@ -120,14 +121,15 @@ mod tests {
 
     #[test]
     fn more_networks_than_can_be_known_cost_no_more_memory() {
-        let (mut buckets, now) = (Buckets::default(), Instant::now());
-        let (mut most, networks) = (0, u32::try_from(2 * MAX_NETWORKS).unwrap());
+        const MAX: usize = times(MAX_NETWORKS);
+        let (mut buckets, now) = (Buckets::<MAX>::default(), Instant::now());
+        let (mut most, networks) = (0, u32::try_from(2 * MAX).unwrap());
         for number in 0..networks {
             let bucket = buckets.get(network(number), now).with_another(1, now).unwrap();
             buckets.put(network(number), bucket);
             most = most.max(buckets.len());
         }
-        assert_eq!(most, MAX_NETWORKS);
+        assert_eq!(most, MAX);
         assert!(
             buckets.get(network(networks - 1), now).with_another(1, now).is_none(),
             "who came last is remembered"

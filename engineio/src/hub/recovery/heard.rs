@@ -20,12 +20,12 @@ struct Server {
 
 /// The servers whose events have been heard lately.
 #[derive(Debug, Default)]
-pub(super) struct Heard(Vec<Server>);
+pub(super) struct Heard<const MAX: usize = MAX_SERVERS>(Vec<Server>);
 
-impl Heard {
+impl<const MAX: usize> Heard<MAX> {
     fn server(&mut self, tag: Tag, now: Instant) -> Option<&mut Server> {
         let at = self.0.iter().position(|server| server.tag == tag).unwrap_or_else(|| {
-            if self.0.len() >= MAX_SERVERS
+            if self.0.len() >= MAX
                 && let Some(oldest) = (0..self.0.len()).min_by_key(|&at| self.0[at].at)
             {
                 self.0.swap_remove(oldest);
@@ -76,7 +76,7 @@ impl Heard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sid::Sid;
+    use crate::{sid::Sid, testing::times};
 
     fn tag(number: u16) -> Tag {
         let mut bytes = [0; Sid::BYTES];
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_server_is_known_by_its_highest_event_until_it_has_been_silent_for_long() {
-        let (start, mut heard) = (Instant::now(), Heard::default());
+        let (start, mut heard) = (Instant::now(), <Heard>::default());
         let later = start + Duration::from_secs(1);
         heard.reach(tag(1).mark(5), start);
         heard.reach(tag(1).mark(3), later);
@@ -99,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_forgotten_event_is_lacked_by_those_who_have_only_what_was_before() {
-        let (start, mut heard) = (Instant::now(), Heard::default());
+        let (start, mut heard) = (Instant::now(), <Heard>::default());
         heard.lose(tag(1).mark(5), start);
         for (known, lacks) in [(Some(4), true), (Some(5), false), (None, true)] {
             assert_eq!(heard.lacks_after(|_| known), lacks, "{known:?}");
@@ -108,11 +108,13 @@ mod tests {
 
     #[test]
     fn the_servers_are_bounded() {
-        let (start, mut heard) = (Instant::now(), Heard::default());
-        for number in 0..2_000 {
+        const MAX: usize = times(MAX_SERVERS);
+        let (start, mut heard) = (Instant::now(), Heard::<MAX>::default());
+        let last = u16::try_from(2 * MAX).unwrap();
+        for number in 0..=last {
             heard.reach(tag(number).mark(1), start + Duration::from_secs(number.into()));
         }
-        assert_eq!(heard.marks(start).count(), MAX_SERVERS);
-        assert!(heard.has(tag(1_999).mark(1)) && !heard.has(tag(0).mark(1)));
+        assert_eq!(heard.marks(start).count(), MAX);
+        assert!(heard.has(tag(last).mark(1)) && !heard.has(tag(0).mark(1)));
     }
 }
