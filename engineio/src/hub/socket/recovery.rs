@@ -144,7 +144,10 @@ impl Socket {
         reason: Option<DisconnectReason>,
     ) {
         let Some(mut stay) = state.stay.take() else { return };
-        stay.confirm(self.0.peer.confirmed());
+        // A connection that did not let the client in has carried nothing of its stay, whatever pings it answered there.
+        if was == Phase::Connected {
+            stay.confirm(self.0.peer.confirmed());
+        }
         let (id, data) = (self.0.id, state.data.clone());
         if was == Phase::Connected && reason.is_some_and(DisconnectReason::is_recoverable) {
             book.is_away(Session { id, stay: *stay, data, occupancy: state.occupancy.take() });
@@ -166,8 +169,11 @@ impl Socket {
     /// Looks at the client's stay as it is now; `None` if the socket has left.
     pub(crate) fn with_stay<R>(&self, look: impl FnOnce(&Stay) -> R) -> Option<R> {
         let mut state = self.0.state.lock();
+        let is_connected = state.phase == Phase::Connected;
         let stay = state.stay.as_mut()?;
-        stay.confirm(self.0.peer.confirmed());
+        if is_connected {
+            stay.confirm(self.0.peer.confirmed());
+        }
         // On a WebSocket, an answer proves nothing of what it was sent with.
         if self.0.heard.load(Ordering::Relaxed) && self.0.peer.transport() == Transport::Polling {
             stay.is_heard();

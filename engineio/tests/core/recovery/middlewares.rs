@@ -1,6 +1,9 @@
 //! Middlewares of clients that come back.
 
-use engineio::{ConnectError, Recovery, Socket};
+use engineio::{
+    ConnectError, Recovery, Socket,
+    engine::{Input, Packet},
+};
 use serde_json::{Value, json};
 
 use super::{back, joined, socket, with, world};
@@ -87,6 +90,32 @@ fn a_client_that_is_lost_again_while_a_middleware_waits_still_has_its_session() 
     memory.take_in(&overtaking.received());
     assert_eq!((memory.take_events(), &memory.id), (vec![json!(1), json!(2)], &recovered.id));
     assert_eq!((world.io.of("/").len(), world.tasks()), (1, 0));
+}
+
+#[test]
+fn pings_that_a_client_answers_before_it_is_let_in_do_not_say_that_it_has_what_it_missed() {
+    let world = world();
+    let (client, mut memory) = joined(&world);
+    client.vanish();
+    let waiting = world.client();
+    world.io.emit("ev", &1);
+    world.advance(world.io.config().ping_interval);
+    let gate = Gate::default();
+    let waits = gate.clone();
+    world.io.of("/").middleware(move |_: Socket| {
+        let gate = waits.clone();
+        async move {
+            gate.await;
+            Ok(())
+        }
+    });
+    waiting.send(&memory.connect());
+    waiting.peer.feed(Input::Packet(Packet::Pong("")));
+    waiting.vanish();
+    gate.open();
+    world.run();
+    assert!(back(&world, &mut memory).1);
+    assert_eq!(memory.take_events(), [json!(1)]);
 }
 
 #[test]
