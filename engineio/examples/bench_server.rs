@@ -5,7 +5,7 @@
 use engineio::{Ack, Args, Config, Data, Payload, Recovery, Server, Socket};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let port = std::env::var("PORT").unwrap_or_else(|_| "3000".into());
     let recovery = std::env::var("RECOVERY").is_ok_and(|on| on == "true").then(Recovery::default);
     let io = Server::with_config(Config { connection_state_recovery: recovery, ..Config::default() })?;

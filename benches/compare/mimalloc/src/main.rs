@@ -1,0 +1,11 @@
+//! `bench_server` with mimalloc in place of the C library's allocator.
+
+#[path = "../../../../engineio/examples/bench_server.rs"]
+mod bench_server;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    bench_server::main()
+}
