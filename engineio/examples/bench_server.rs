@@ -2,7 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "load generators wait for this program's line on standard output")]
 
-use engineio::{Ack, Args, Config, Data, Payload, Recovery, Server, Socket};
+use engineio::{Ack, Args, Config, Data, Payload, Recovery, Server, Socket, server::Options};
 
 #[tokio::main]
 pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -28,5 +28,6 @@ pub(crate) async fn main() -> Result<(), Box<dyn std::error::Error>> {
         },
     );
     println!("listening");
-    Ok(io.listen(&format!("127.0.0.1:{port}")).await?)
+    let stop = async { drop(tokio::signal::ctrl_c().await) };
+    Ok(io.listen_until(&format!("127.0.0.1:{port}"), Options::default(), stop).await?)
 }

@@ -1,4 +1,4 @@
-//! `bench_server` with mimalloc in place of the C library's allocator.
+//! `bench_server` with mimalloc in place of the C library's allocator, which is a program's choice and not a library's.
 
 #[path = "../../../../engineio/examples/bench_server.rs"]
 mod bench_server;
