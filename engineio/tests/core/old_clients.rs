@@ -8,7 +8,7 @@ use engineio::{
 };
 use serde_json::json;
 
-use crate::support::{Client, Gate, Log, World};
+use crate::support::{Client, Log, World, gate_of};
 
 /// What waits for a client as text.
 fn body(client: &Client) -> String {
@@ -86,15 +86,7 @@ fn a_refusal_is_plain_text_or_the_data_alone() {
 #[test]
 fn an_old_client_waits_for_the_middleware_of_the_root_namespace() {
     let world = World::new();
-    let gate = Gate::default();
-    let opened = gate.clone();
-    world.io.of("/").middleware(move |_: Socket| {
-        let opened = opened.clone();
-        async move {
-            opened.await;
-            Ok(())
-        }
-    });
+    let gate = gate_of(&world.io.of("/"));
     let client = world.client_of(Revision::V3);
     assert_eq!(body(&client), "");
     gate.open();

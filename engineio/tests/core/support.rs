@@ -12,7 +12,7 @@ use std::{
 };
 
 use engineio::{
-    Config, Refusal, Server, Sid,
+    Config, Namespace, Refusal, Server, Sid, Socket,
     adapter::MemoryAdapter,
     engine::{CloseReason, Input, Packet, Revision, Transport},
     hub::{AdapterFactory, BoxFuture, Flush, Peer, Peers, Runtime, Timed},
@@ -240,6 +240,20 @@ impl Log {
 pub fn pause() -> impl Future<Output = ()> {
     let mut waited = false;
     poll_fn(move |_| if std::mem::replace(&mut waited, true) { Poll::Ready(()) } else { Poll::Pending })
+}
+
+/// Has everyone who wants into a namespace wait until the gate is opened.
+pub fn gate_of(namespace: &Namespace) -> Gate {
+    let gate = Gate::default();
+    let waits = gate.clone();
+    namespace.middleware(move |_: Socket| {
+        let gate = waits.clone();
+        async move {
+            gate.await;
+            Ok(())
+        }
+    });
+    gate
 }
 
 /// A future that waits until it is opened; its clones open together.

@@ -7,7 +7,7 @@ use engineio::{
 use serde_json::{Value, json};
 
 use super::{back, joined, socket, with, world};
-use crate::support::{Gate, Log};
+use crate::support::{Log, gate_of};
 
 #[test]
 fn middlewares_are_asked_again_and_a_refusal_does_not_cost_the_session() {
@@ -70,15 +70,7 @@ fn a_client_that_is_lost_again_while_a_middleware_waits_still_has_its_session() 
     let (client, mut memory) = joined(&world);
     client.vanish();
     world.io.emit("ev", &1);
-    let gate = Gate::default();
-    let waits = gate.clone();
-    world.io.of("/").middleware(move |_: Socket| {
-        let gate = waits.clone();
-        async move {
-            gate.await;
-            Ok(())
-        }
-    });
+    let gate = gate_of(&world.io.of("/"));
     let (waiting, recovered) = (world.client(), memory.clone());
     waiting.send(&recovered.connect());
     let overtaking = world.client();
@@ -100,15 +92,7 @@ fn pings_that_a_client_answers_before_it_is_let_in_do_not_say_that_it_has_what_i
     let waiting = world.client();
     world.io.emit("ev", &1);
     world.advance(world.io.config().ping_interval);
-    let gate = Gate::default();
-    let waits = gate.clone();
-    world.io.of("/").middleware(move |_: Socket| {
-        let gate = waits.clone();
-        async move {
-            gate.await;
-            Ok(())
-        }
-    });
+    let gate = gate_of(&world.io.of("/"));
     waiting.send(&memory.connect());
     waiting.peer.feed(Input::Packet(Packet::Pong("")));
     waiting.vanish();
@@ -123,15 +107,7 @@ fn a_client_whose_middleware_takes_too_long_comes_again_and_begins_anew() {
     let world = with(Recovery { max_packets: 1, ..Recovery::default() });
     let (client, mut memory) = joined(&world);
     client.vanish();
-    let gate = Gate::default();
-    let waits = gate.clone();
-    world.io.of("/").middleware(move |_: Socket| {
-        let gate = waits.clone();
-        async move {
-            gate.await;
-            Ok(())
-        }
-    });
+    let gate = gate_of(&world.io.of("/"));
     let waiting = world.client();
     waiting.send(&memory.connect());
     world.io.emit("ev", &1);
