@@ -36,3 +36,16 @@ fn every_target_can_be_fuzzed() {
         files.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
     assert_eq!(files, TARGETS.map(|(name, _)| name.to_owned()).into());
 }
+
+#[test]
+fn every_target_is_described_and_has_been_run() {
+    let readme = include_str!("../README.md");
+    let (described, run) = readme.split_once("## What has been run").unwrap();
+    for (name, _) in TARGETS {
+        let name = format!("`{name}`");
+        for text in [described, run] {
+            let has_row = text.lines().any(|line| line.starts_with('|') && line.contains(&name));
+            assert!(has_row, "{name} is in both tables");
+        }
+    }
+}
