@@ -83,6 +83,12 @@ impl App {
         self.api.handle(request, Peer { address: remote.ip(), tls: false }).await
     }
 
+    /// The service that has the sockets.
+    #[must_use]
+    pub fn sockets(&self) -> &SocketService {
+        &self.sockets
+    }
+
     /// Lets connections in, within the limits on them.
     #[must_use]
     pub fn door(&self) -> Door {

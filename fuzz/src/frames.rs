@@ -1,5 +1,5 @@
-//! WebSocket frames: our way of reading them beside tungstenite's, which sees all bytes at once, and the bound of what is
-//! decompressed.
+//! WebSockets: our way of reading their frames beside tungstenite's, which sees all bytes at once, the bound of what is
+//! decompressed, and the requests that they begin with.
 
 use std::{
     collections::VecDeque,
@@ -9,7 +9,10 @@ use std::{
 
 use engineio::{
     Config,
-    server::fuzz::{End, Heard, compress, inflate as our_inflate, read_frames, whole_frame as take_whole},
+    server::fuzz::{
+        End, Heard, compress, inflate as our_inflate, read_frames, upgrade_request as read_request,
+        whole_frame as take_whole,
+    },
 };
 use flate2::read::DeflateDecoder;
 use tungstenite::{
@@ -47,6 +50,32 @@ pub fn whole_frame(data: &[u8]) {
             assert_eq!(ours, first, "{data:?}");
         }
     }
+}
+
+/// A request that is not left to hyper has the target and the header lines that a naive splitter finds, and no body.
+pub fn upgrade_request(data: &[u8]) {
+    let Some((target, headers)) = read_request(data) else { return };
+    let text: String = data.iter().map(|&byte| char::from(byte)).collect();
+    let head = text.strip_suffix("\r\n\r\n").expect("a head ends with an empty line");
+    let mut lines = head.split('\n').map(|line| line.trim_end_matches('\r'));
+    assert_eq!(lines.next(), Some(&*format!("GET {target} HTTP/1.1")), "{text:?}");
+    let mut naive: Vec<_> = lines
+        .map(|line| {
+            let (name, value) = line.split_once(':').expect("a line has a name and a value");
+            (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
+        })
+        .collect();
+    let as_text = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect::<String>();
+    let mut read: Vec<_> =
+        headers.iter().map(|(name, value)| (name.to_string(), as_text(value.as_bytes()))).collect();
+    // Lines of one name stay in their order; those of others may be anywhere.
+    naive.sort_by(|one, other| one.0.cmp(&other.0));
+    read.sort_by(|one, other| one.0.cmp(&other.0));
+    assert_eq!(read, naive, "{text:?}");
+    for name in ["content-length", "transfer-encoding", "expect"] {
+        assert!(!headers.contains_key(name), "{text:?}");
+    }
+    assert!(headers.contains_key("upgrade"), "{text:?}");
 }
 
 /// However the bytes are torn, the messages are those that tungstenite finds in the whole of them, up to the same end.

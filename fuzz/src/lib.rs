@@ -24,7 +24,7 @@ mod stream;
 pub use attachments::attachments;
 pub use conversation::conversation;
 pub use engine::{engine_packet, engine_payload, engine_v3_payload, query, session};
-pub use frames::{frames, inflate, whole_frame};
+pub use frames::{frames, inflate, upgrade_request, whole_frame};
 pub use pipes::pipes;
 pub use polling::polling;
 pub use replay::{TARGETS, Target, replay};

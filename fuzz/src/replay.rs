@@ -6,7 +6,7 @@ use std::{fs, path::Path};
 pub type Target = fn(&[u8]);
 
 /// All targets by their names.
-pub const TARGETS: [(&str, Target); 23] = [
+pub const TARGETS: [(&str, Target); 24] = [
     ("engine_packet", crate::engine_packet),
     ("engine_payload", crate::engine_payload),
     ("engine_v3_payload", crate::engine_v3_payload),
@@ -17,6 +17,7 @@ pub const TARGETS: [(&str, Target); 23] = [
     ("msgpack", crate::msgpack),
     ("client", crate::client),
     ("attachments", crate::attachments),
+    ("upgrade_request", crate::upgrade_request),
     ("whole_frame", crate::whole_frame),
     ("frames", crate::frames),
     ("inflate", crate::inflate),

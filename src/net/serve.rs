@@ -83,19 +83,17 @@ impl Connections {
         let Some(guest) = self.door.admit(stream, remote) else { return };
         let (app, mut closing) = (Arc::clone(&self.app), self.closing.clone());
         let first_request = Instant::now() + FIRST_REQUEST;
+        let end = async move {
+            // An error means that nobody can tell any more, which is the end as well.
+            let _ = closing.wait_for(|closing| *closing).await;
+            sleep_until(first_request).await;
+        };
+        let sockets = app.sockets().clone();
         let answer = move |request, remote| {
             let app = Arc::clone(&app);
             async move { Ok::<_, Infallible>(app.handle(request, remote).await) }
         };
         #[expect(clippy::disallowed_methods, reason = "one task for each connection")]
-        tokio::spawn(async move {
-            let end = async {
-                // An error means that nobody can tell any more, which is the end as well.
-                let _ = closing.wait_for(|closing| *closing).await;
-                sleep_until(first_request).await;
-            };
-            guest.serve_with(answer, end).await;
-            drop(closing);
-        });
+        tokio::spawn(guest.serve_behind(sockets, answer, end));
     }
 }

@@ -1,6 +1,6 @@
 //! Connections, before anything is known of them but the address they come from.
 
-use std::{convert::Infallible, fmt, future::Future, net::SocketAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, fmt, future::Future, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -14,7 +14,7 @@ use tokio::{
     sync::Semaphore,
 };
 
-use super::{listen, service::Service};
+use super::{head_timer::HeadTimer, http_stream::HttpStream, listen, service::Service};
 use crate::{
     config::Config,
     hub::{Engine, Full, Pass, Peers, Refusal, Runtime, Server},
@@ -172,10 +172,62 @@ impl Guest {
         F: Future<Output = Result<Response<B>, Infallible>>,
         B: Body<Data = Bytes, Error = Infallible> + 'static,
     {
-        let Self { stream, remote, door, pass, delays } = self;
-        if delays {
-            let _ = stream.set_nodelay(true);
+        let Self { stream, remote, door, pass, .. } = self.hurried();
+        let (stream, timer) = (HttpStream::new(stream, Box::default(), pass), HeadTimer::default());
+        listen::serve(stream, timer, |request| answer(request, remote), pin!(stop), Some(&door)).await;
+    }
+
+    /// Serves the connection as [`serve_with`](Self::serve_with) does, for a function that gives the requests of `service`
+    /// to it. One that asks for a WebSocket, and is the first on its connection, the service answers without the function
+    /// being asked: it costs much less, as hyper, which would have to be ready for other requests, never sees it.
+    ///
+    /// # Examples
+    /// ```no_run
+    /// # use std::{convert::Infallible, future::pending};
+    /// # use engineio::server::{Guest, Service};
+    /// # use http::{Request, Response};
+    /// # use http_body_util::Full;
+    /// # use hyper::body::Incoming;
+    /// # async fn run(guest: Guest, service: Service) {
+    /// let sockets = service.clone();
+    /// let answer = move |request: Request<Incoming>, remote| {
+    ///     let sockets = sockets.clone();
+    ///     async move {
+    ///         if sockets.owns(request.uri().path()) {
+    ///             return Ok::<_, Infallible>(sockets.handle_from(request, remote).await);
+    ///         }
+    ///         Ok(Response::new(Full::from("hello")))
+    ///     }
+    /// };
+    /// guest.serve_behind(service, answer, pending()).await;
+    /// # }
+    /// ```
+    pub fn serve_behind<F, B>(
+        self,
+        service: Service,
+        answer: impl Fn(Request<Incoming>, SocketAddr) -> F,
+        stop: impl Future<Output = ()>,
+    ) -> impl Future<Output = ()>
+    where
+        F: Future<Output = Result<Response<B>, Infallible>>,
+        B: Body<Data = Bytes, Error = Infallible> + 'static,
+    {
+        let Self { stream, remote, door, pass, .. } = self.hurried();
+        let answer = move |request| answer(request, remote);
+        // In a box that is freed when a WebSocket begins, which needs little of it.
+        let http = Box::pin(listen::serve_behind(service, (stream, pass), remote, answer, stop, door));
+        async move {
+            if let Some(websocket) = http.await {
+                websocket.run().await;
+            }
         }
-        listen::serve((stream, pass), |request| answer(request, remote), stop, Some(&door)).await;
+    }
+
+    /// Has small packets written at once.
+    fn hurried(self) -> Self {
+        if self.delays {
+            let _ = self.stream.set_nodelay(true);
+        }
+        self.without_delay()
     }
 }

@@ -1,13 +1,15 @@
-//! What reads the frames of WebSockets, for the fuzz targets of this repository.
+//! What reads the frames of WebSockets and the requests for them, for the fuzz targets of this repository.
 //!
 //! Programs have no use for it, and it may change with any version.
 
 use std::{ops::Range, sync::Arc};
 
+use http::HeaderMap;
+
 use super::{
     codec::{Codec, Scratch, View},
     deflate::{self, PerMessageDeflate},
-    whole_frame,
+    first_request, whole_frame,
 };
 use crate::config::Config;
 
@@ -59,6 +61,13 @@ pub fn read_frames<'a>(
         }
     }
     (heard, End::Open)
+}
+
+/// Reads a request for a WebSocket below `/socket.io` that is not left to hyper: its target, and its header lines.
+#[must_use]
+pub fn upgrade_request(read: &[u8]) -> Option<(String, HeaderMap)> {
+    let owns = |path: &str| path.starts_with("/socket.io");
+    first_request::upgrade_request(read, owns).map(|(parts, _)| (parts.uri.to_string(), parts.headers))
 }
 
 /// Finds and unmasks a message at the front, if it is a whole and plain one of at most `limit` bytes: whether it is

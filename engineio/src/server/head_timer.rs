@@ -19,11 +19,23 @@ use super::clock::now;
 
 /// The timer of one connection, whose deadlines never go back.
 #[derive(Clone, Default)]
-pub(super) struct HeadTimer {
-    alarm: Arc<Mutex<Option<Alarm>>>,
+pub(super) struct HeadTimer(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    alarm: Option<Alarm>,
+    /// The deadline of the first head, if it began before hyper had the connection.
+    first: Option<Instant>,
 }
 
 type Alarm = Pin<Box<tokio::time::Sleep>>;
+
+impl HeadTimer {
+    /// A timer for a connection whose first head must end before this.
+    pub(super) fn until(first: Instant) -> Self {
+        Self(Arc::new(Mutex::new(State { alarm: None, first: Some(first) })))
+    }
+}
 
 impl Timer for HeadTimer {
     fn sleep(&self, duration: Duration) -> Pin<Box<dyn Sleep>> {
@@ -31,6 +43,7 @@ impl Timer for HeadTimer {
     }
 
     fn sleep_until(&self, deadline: Instant) -> Pin<Box<dyn Sleep>> {
+        let deadline = self.0.lock().first.take().unwrap_or(deadline);
         Box::pin(Head { timer: self.clone(), deadline: deadline.into() })
     }
 
@@ -49,8 +62,8 @@ impl Future for Head {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let mut alarm = self.timer.alarm.lock();
-        let alarm = alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline)));
+        let mut state = self.timer.0.lock();
+        let alarm = state.alarm.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(self.deadline)));
         loop {
             ready!(alarm.as_mut().poll(cx));
             if alarm.deadline() >= self.deadline {
@@ -83,6 +96,13 @@ mod tests {
         let begin = tokio::time::Instant::now();
         timer.sleep(TIME).await;
         assert_eq!(begin.elapsed(), TIME);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_first_head_may_have_begun_before() {
+        let timer = HeadTimer::until(now() + TIME - Duration::from_secs(4));
+        assert!(is_over(&mut timer.sleep(TIME), 7).await);
+        assert!(!is_over(&mut timer.sleep(TIME), 7).await);
     }
 
     #[tokio::test(start_paused = true)]

@@ -44,14 +44,16 @@ impl HoldBack {
 /// The connection.
 pub(super) struct HttpStream {
     stream: TcpStream,
+    /// What was read before hyper had the connection, and hyper has not read yet.
+    unread: Box<[u8]>,
     hold_back: HoldBack,
     held: Vec<u8>,
     pass: Option<Box<Pass>>,
 }
 
 impl HttpStream {
-    pub(super) fn new(stream: TcpStream, pass: Option<Box<Pass>>) -> Self {
-        Self { stream, hold_back: HoldBack::default(), held: Vec::new(), pass }
+    pub(super) fn new(stream: TcpStream, unread: Box<[u8]>, pass: Option<Box<Pass>>) -> Self {
+        Self { stream, unread, hold_back: HoldBack::default(), held: Vec::new(), pass }
     }
 
     /// What to ask for holding back.
@@ -86,7 +88,13 @@ impl AsyncRead for HttpStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        if self.unread.is_empty() {
+            return Pin::new(&mut self.stream).poll_read(cx, buf);
+        }
+        let length = self.unread.len().min(buf.remaining());
+        buf.put_slice(&self.unread[..length]);
+        self.unread = self.unread[length..].into();
+        Poll::Ready(Ok(()))
     }
 }
 

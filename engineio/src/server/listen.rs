@@ -2,15 +2,15 @@
 
 use std::{
     convert::Infallible,
-    future::{Future, pending},
+    future::{Future, pending, ready},
     io,
     net::SocketAddr,
-    pin::pin,
+    pin::{Pin, pin},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use bytes::Bytes;
@@ -21,6 +21,7 @@ use hyper::{
     service::{Service as HyperService, service_fn},
 };
 use hyper_util::rt::TokioIo;
+use parking_lot::Mutex;
 use socket2::SockRef;
 use tokio::{
     io::AsyncReadExt,
@@ -29,8 +30,16 @@ use tokio::{
 };
 
 use super::{
-    door::Door, head_timer::HeadTimer, http_stream::HttpStream, options::Options, seldom::Seldom,
-    service::Service, websocket::is_upgrade,
+    clock,
+    door::Door,
+    first_request::{Fate, Left},
+    head_timer::HeadTimer,
+    http_stream::HttpStream,
+    options::Options,
+    seldom::Seldom,
+    service::Service,
+    upgrade::WebSocket,
+    websocket::is_upgrade,
 };
 use crate::hub::{Engine, Pass, Refusal, RemoteAddr, Runtime, Server};
 
@@ -187,10 +196,10 @@ async fn accept(
             Ok((stream, remote)) => {
                 let Some(guest) = door.admit(stream, remote) else { continue };
                 let (service, mut stopping) = (service.clone(), stopping.clone());
-                runtime.spawn(Box::pin(async move {
-                    let answer = move |request, remote| service.clone().answer_any(request, remote);
-                    guest.without_delay().serve_with(answer, reached(Phase::Stopped, &mut stopping)).await;
-                }));
+                let answering = service.clone();
+                let answer = move |request, remote| answering.clone().answer_any(request, remote);
+                let stop = async move { reached(Phase::Stopped, &mut stopping).await };
+                runtime.spawn(Box::pin(guest.without_delay().serve_behind(service, answer, stop)));
             }
             Err(error) => {
                 tracing::warn!(%error, "a connection was not accepted");
@@ -225,7 +234,15 @@ pub async fn serve_connection_until<S, B>(
     B: Body<Data = Bytes, Error = Infallible> + 'static,
 {
     let _ = stream.set_nodelay(true);
-    serve((stream, None), with_address(service, remote), stop, None).await;
+    let timer = HeadTimer::default();
+    serve(
+        HttpStream::new(stream, Box::default(), None),
+        timer,
+        with_address(service, remote),
+        pin!(stop),
+        None,
+    )
+    .await;
 }
 
 /// Calls a service with the client's address among the extensions of each request.
@@ -239,17 +256,18 @@ pub(super) fn with_address<S: HyperService<Request<Incoming>>>(
     }
 }
 
-/// Serves a connection, with the pass it has if connections are counted; `door` counts heads that are refused.
-pub(super) async fn serve<F, B>(
-    (stream, pass): (TcpStream, Option<Box<Pass>>),
+/// Serves a connection by hyper; `door` counts heads that are refused.
+pub(super) async fn serve<F, B, S>(
+    stream: HttpStream,
+    timer: HeadTimer,
     answer: impl Fn(Request<Incoming>) -> F,
-    stop: impl Future<Output = ()>,
+    stop: Pin<&mut S>,
     door: Option<&Door>,
 ) where
     F: Future<Output = Result<Response<B>, Infallible>>,
     B: Body<Data = Bytes, Error = Infallible> + 'static,
+    S: Future<Output = ()>,
 {
-    let stream = HttpStream::new(stream, pass);
     let hold_back = stream.hold_back();
     let has_body = AtomicBool::new(false);
     let service = service_fn(|mut request: Request<Incoming>| {
@@ -261,17 +279,16 @@ pub(super) async fn serve<F, B>(
     });
     // hyper takes no more than a hundred header lines by itself; told so, it would ask for memory for each head.
     let mut connection = http1::Builder::new()
-        .timer(HeadTimer::default())
+        .timer(timer)
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_HEAD)
         .serve_connection(TokioIo::new(stream), service)
         .with_upgrades();
-    let stop = pin!(stop);
     let result = tokio::select! {
         biased;
         result = &mut connection => result,
         () = Seldom::new(stop) => {
-            std::pin::Pin::new(&mut connection).graceful_shutdown();
+            Pin::new(&mut connection).graceful_shutdown();
             (&mut connection).await
         }
     };
@@ -296,6 +313,54 @@ pub(super) async fn serve<F, B>(
         left.io.into_inner().send_last(TIMED_OUT);
     }
     tracing::debug!(%error, "an HTTP connection ended");
+}
+
+/// Serves a connection whose first request is read here if it is for a WebSocket of `service`, and all else by hyper.
+/// Answers the WebSocket that it has become.
+pub(super) async fn serve_behind<F, B>(
+    service: Service,
+    connection: (TcpStream, Option<Box<Pass>>),
+    remote: SocketAddr,
+    answer: impl Fn(Request<Incoming>) -> F,
+    stop: impl Future<Output = ()>,
+    door: Door,
+) -> Option<WebSocket>
+where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
+{
+    let mut stop = pin!(stop);
+    let deadline = clock::now() + HEAD_TIMEOUT;
+    match service.first_request(connection, RemoteAddr(remote), deadline, stop.as_mut()).await {
+        Fate::WebSocket(websocket) => return Some(websocket),
+        // In a box, as most connections become WebSockets.
+        Fate::Http(left) => Box::pin(serve_left(left, deadline, answer, stop, &door)).await,
+        Fate::End => {}
+    }
+    None
+}
+
+/// Serves what the first request has left to hyper, whose head must end before `deadline`.
+async fn serve_left<F, B, S>(
+    left: Box<Left>,
+    deadline: Instant,
+    answer: impl Fn(Request<Incoming>) -> F,
+    stop: Pin<&mut S>,
+    door: &Door,
+) where
+    F: Future<Output = Result<Response<B>, Infallible>>,
+    B: Body<Data = Bytes, Error = Infallible> + 'static,
+    S: Future<Output = ()>,
+{
+    let Left { stream, read, pass, answer: first_answer } = *left;
+    let (stream, timer) = (HttpStream::new(stream, read, pass), HeadTimer::until(deadline));
+    if let Some(first_answer) = first_answer {
+        let first_answer = Mutex::new(Some(first_answer));
+        let answer = |_| ready(Ok(first_answer.lock().take().unwrap_or_default()));
+        Box::pin(serve(stream, timer, answer, stop, Some(door))).await;
+    } else {
+        serve(stream, timer, answer, stop, Some(door)).await;
+    }
 }
 
 /// Reads and drops what a client still sends of a body that was refused. If the connection were closed at once, its next

@@ -1,5 +1,6 @@
 //! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite, WebTransport on wtransport.
 
+mod answer;
 mod client_bundle;
 mod clock;
 mod codec;
@@ -10,6 +11,7 @@ mod deflate;
 mod door;
 mod encodings;
 mod farewell;
+mod first_request;
 mod fragments;
 #[cfg(feature = "fuzz")]
 #[doc(hidden)]

@@ -1,4 +1,4 @@
-//! Requests of the service's path, each to its session.
+//! The service that programs give their requests to: what it is made of, and how sessions are opened.
 
 use std::{
     convert::Infallible,
@@ -12,26 +12,20 @@ use std::{
 use bytes::Bytes;
 use dashmap::Entry;
 use http::{
-    HeaderValue, Method, Request, Response, StatusCode,
-    header::{CONNECTION, SET_COOKIE, UPGRADE},
+    Extensions, HeaderValue, Request, Response, StatusCode,
+    header::{CONNECTION, UPGRADE},
     request::Parts,
 };
 use hyper::body::{Body as HttpBody, Incoming};
 
 use super::{
-    compression::respond,
-    cors::is_preflight,
-    headers::{Body, empty, refusal, tame_internet_explorer, upgrade_refusal},
-    hooks::ConnectionError,
-    middleware::{self, Exchange, Verdict},
+    headers::{Body, empty},
     options::Options,
-    polling,
-    verify::{Opening, Wanted},
-    websocket::is_upgrade,
+    verify::Opening,
 };
 use crate::{
     config::Config,
-    engine::{BadRequest, RequestError, handshake},
+    engine::handshake,
     hub::{
         Application, Encoded, Endpoints, Engine, Peer, Peers, Refusal, Refusals, RemoteAddr, Runtime, Server,
         close_all,
@@ -161,7 +155,7 @@ impl Service {
     where
         B: HttpBody<Data = Bytes> + Unpin,
     {
-        self.respond(request, None)
+        self.answer_for_hyper(request, None)
     }
 
     /// Answers a request of a client at `remote`, which becomes a [`RemoteAddr`] among the request's extensions where
@@ -175,10 +169,15 @@ impl Service {
         B: HttpBody<Data = Bytes> + Unpin,
     {
         let remote = RemoteAddr(remote);
+        self.show(remote, request.extensions_mut());
+        self.answer_for_hyper(request, Some(remote))
+    }
+
+    /// Puts a client's address where hooks that see all requests find it.
+    pub(super) fn show(&self, remote: RemoteAddr, extensions: &mut Extensions) {
         if self.0.options.show_every_request() {
-            request.extensions_mut().insert(remote);
+            extensions.insert(remote);
         }
-        self.respond(request, Some(remote))
     }
 
     /// Answers a request of a client at `remote`, and those that are not of this service's path with 404.
@@ -192,120 +191,6 @@ impl Service {
         } else {
             Ok(not_found(&request))
         }
-    }
-
-    async fn respond<B>(&self, request: Request<B>, remote: Option<RemoteAddr>) -> Response<Body>
-    where
-        B: HttpBody<Data = Bytes> + Unpin,
-    {
-        if let Some(response) = self.answer_early(&request) {
-            return response;
-        }
-        if self.0.options.middleware.is_empty() {
-            return self.answer(request, remote).await;
-        }
-        Box::pin(self.pass_middleware(request)).await
-    }
-
-    /// Answers what no session and no hook is asked about: preflights, files, and newcomers while the server stops.
-    fn answer_early<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
-        let cors = self.0.options.cors.as_ref();
-        if let Some(cors) = cors
-            && is_preflight(request.method())
-        {
-            return Some(cors.preflight(request.headers()));
-        }
-        let refused = || self.refuse_while_stopping(request.uri().query().unwrap_or_default());
-        let mut response = self.client_file(request).or_else(refused)?;
-        if let Some(cors) = cors {
-            cors.decorate(request.headers(), response.headers_mut());
-        }
-        Some(response)
-    }
-
-    async fn answer<B>(&self, request: Request<B>, remote: Option<RemoteAddr>) -> Response<Body>
-    where
-        B: HttpBody<Data = Bytes> + Unpin,
-    {
-        if is_upgrade(request.headers()) {
-            // In a box, as there is one on a connection at most, and its future is larger than that of others.
-            return Box::pin(self.websocket(request, remote)).await;
-        }
-        let (mut parts, body) = request.into_parts();
-        let (response, opens) = match self.verify(&mut parts, remote, false).await {
-            Ok(Wanted::NewSession(opening)) => (self.open_polling(opening, &parts).await, true),
-            Ok(Wanted::Session(peer)) => (self.polling(&peer, &parts, body).await, false),
-            Err(error) => (Err(error), false),
-        };
-        let mut response = response.unwrap_or_else(|error| self.refuse(&parts, &error, false));
-        self.finish(&parts, &mut response, opens);
-        response
-    }
-
-    async fn pass_middleware<B>(&self, request: Request<B>) -> Response<Body>
-    where
-        B: HttpBody<Data = Bytes> + Unpin,
-    {
-        let (request, body) = request.into_parts();
-        let mut exchange = Exchange { request, headers: http::HeaderMap::new() };
-        let verdict = middleware::run(&self.0.options.middleware, &mut exchange).await;
-        let Exchange { request, headers } = exchange;
-        let mut response = match verdict {
-            Verdict::Next => self.answer(Request::from_parts(request, body), None).await,
-            Verdict::End(response) => {
-                let mut response = response.map(Body::new);
-                self.finish(&request, &mut response, false);
-                response
-            }
-            Verdict::Fail(reason) => {
-                let error = RequestError::BadRequest(BadRequest::MiddlewareFailure(reason));
-                let mut response = self.refuse(&request, &error, is_upgrade(&request.headers));
-                self.finish(&request, &mut response, false);
-                response
-            }
-        };
-        middleware::add_headers(&headers, response.headers_mut());
-        response
-    }
-
-    /// Tells the application of a request that is refused, and counts it.
-    pub(super) fn tell_refused(&self, request: &Parts, error: &RequestError) {
-        if let RequestError::Forbidden(_) = error {
-            self.count(Refusal::Forbidden);
-        }
-        if let Some(tell) = &self.0.options.on_connection_error {
-            tell(&ConnectionError { request, error });
-        }
-    }
-
-    pub(super) fn refuse(&self, request: &Parts, error: &RequestError, is_upgrade: bool) -> Response<Body> {
-        self.tell_refused(request, error);
-        if is_upgrade { upgrade_refusal(error) } else { refusal(error) }
-    }
-
-    /// Adds the headers that every answer has; `opens` says whether it is the one that opens a session.
-    pub(super) fn finish(&self, request: &Parts, response: &mut Response<Body>, opens: bool) {
-        let (options, headers) = (&self.0.options, response.headers_mut());
-        if let Some(cors) = &options.cors {
-            cors.decorate(&request.headers, headers);
-        }
-        tame_internet_explorer(&request.headers, headers);
-        if opens && let Some(change) = &options.initial_headers {
-            change(headers, request);
-        }
-        if let Some(change) = &options.headers {
-            change(headers, request);
-        }
-    }
-
-    /// Answers a request for a file of the client library.
-    fn client_file<B>(&self, request: &Request<B>) -> Option<Response<Body>> {
-        let client = self.0.options.client.as_ref()?;
-        let name = request.uri().path().rsplit('/').next()?;
-        if !matches!(*request.method(), Method::GET | Method::HEAD) {
-            return None;
-        }
-        client.respond(name, request.headers())
     }
 
     /// How many WebSockets are open, those whose session has ended included.
@@ -378,37 +263,6 @@ impl Service {
         }
         peer.open(&*inner.application, parts);
         Some(peer)
-    }
-
-    async fn polling<B>(
-        &self,
-        peer: &Arc<Peer>,
-        parts: &Parts,
-        body: B,
-    ) -> Result<Response<Body>, RequestError>
-    where
-        B: HttpBody<Data = Bytes> + Unpin,
-    {
-        let compression = self.0.options.http_compression.as_ref();
-        match parts.method {
-            Method::GET => polling::get(peer, &parts.headers, compression).await,
-            Method::POST => polling::post(peer, &parts.headers, body).await,
-            _ => Ok(empty(StatusCode::INTERNAL_SERVER_ERROR)),
-        }
-    }
-
-    async fn open_polling(&self, opening: Opening, parts: &Parts) -> Result<Response<Body>, RequestError> {
-        let in_use = || RequestError::BadRequest(BadRequest::IdGenerationError("the id is in use".into()));
-        let peer = self.open(opening, parts, &[]).ok_or_else(in_use)?;
-        let compression = self.0.options.http_compression.as_ref();
-        let payload = peer.take_payload().unwrap_or_default();
-        let mut response = respond(compression, &parts.headers, payload).await;
-        if let Some(cookie) = &self.0.options.cookie
-            && let Ok(value) = HeaderValue::from_str(&cookie.header(peer.sid().as_str()))
-        {
-            response.headers_mut().append(SET_COOKIE, value);
-        }
-        Ok(response)
     }
 }
 

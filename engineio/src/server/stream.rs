@@ -31,13 +31,13 @@ pub(super) enum Writer {
     Other(WriteHalf<TokioIo<Upgraded>>),
 }
 
-/// A stream taken back from hyper.
+/// A stream that a WebSocket can begin on.
 pub(super) struct Taken {
     pub(super) reader: Reader,
     pub(super) writer: Writer,
-    /// What hyper has read ahead.
+    /// What was read ahead.
     pub(super) unread: Box<[u8]>,
-    /// An answer that hyper was kept from writing: it goes out first.
+    /// An answer that was not written yet: it goes out first.
     pub(super) held: Vec<u8>,
     /// Counts the connection until this is dropped, if connections are counted.
     pub(super) pass: Option<Box<Pass>>,
@@ -63,7 +63,8 @@ pub(super) fn take_back(upgraded: Upgraded) -> Taken {
 }
 
 impl Taken {
-    fn tcp(stream: TcpStream, unread: &[u8], held: Vec<u8>) -> Self {
+    /// A stream that nobody else has any more, with what was read from it and what is to be written.
+    pub(super) fn tcp(stream: TcpStream, unread: &[u8], held: Vec<u8>) -> Self {
         let stream = Arc::new(stream);
         let (reader, writer) = (Reader::Tcp(Arc::clone(&stream)), Writer::Tcp(stream));
         // Even empty, hyper's buffer would pin several kilobytes: it is copied and dropped.
@@ -75,18 +76,27 @@ impl Reader {
     /// Reads into `space` and answers how many bytes came; none at the end of the stream.
     pub(super) fn poll_read(&mut self, cx: &mut Context<'_>, space: &mut [u8]) -> Poll<io::Result<usize>> {
         match self {
-            Reader::Tcp(stream) => loop {
-                ready!(stream.poll_read_ready(cx))?;
-                match try_read(stream, space) {
-                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                    result => return Poll::Ready(result),
-                }
-            },
+            Reader::Tcp(stream) => poll_read(stream, cx, space),
             Reader::Other(stream) => {
                 let mut buf = ReadBuf::new(space);
                 ready!(Pin::new(stream).poll_read(cx, &mut buf))?;
                 Poll::Ready(Ok(buf.filled().len()))
             }
+        }
+    }
+}
+
+/// Reads into `space` and answers how many bytes came; none at the end of the stream.
+pub(super) fn poll_read(
+    stream: &TcpStream,
+    cx: &mut Context<'_>,
+    space: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(stream.poll_read_ready(cx))?;
+        match try_read(stream, space) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+            result => return Poll::Ready(result),
         }
     }
 }

@@ -17,7 +17,6 @@ use http::{
     HeaderMap, HeaderValue, Response, StatusCode,
     header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE},
 };
-use hyper::upgrade::Upgraded;
 use sha1::{Digest, Sha1};
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::{Error, protocol::frame::coding::CloseCode};
@@ -27,7 +26,7 @@ use super::{
     deflate::{PerMessageDeflate, deflated},
     guards::{LostOnDrop, poll_again, upgrade},
     headers::Body,
-    stream::{Reader, Taken, Writer, take_back},
+    stream::{Reader, Taken, Writer},
 };
 use crate::{
     config::Config,
@@ -103,13 +102,13 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Takes over a stream that hyper has upgraded; answers as well what must be written to it before anything else.
+    /// Takes over a stream; answers as well what must be written to it before anything else.
     pub(super) fn new(
-        upgraded: Upgraded,
+        taken: Taken,
         config: &Arc<Config>,
         deflate: Option<PerMessageDeflate>,
     ) -> (Box<Self>, Vec<u8>) {
-        let Taken { reader, writer, unread, held, pass } = take_back(upgraded);
+        let Taken { reader, writer, unread, held, pass } = taken;
         let codec = Codec::new(config, deflate);
         let connection = Self { codec, reader, writer, unread, is_over: false, _pass: pass };
         (Box::new(connection), held)

@@ -21,12 +21,7 @@ pub async fn serve(io: Server) -> String {
 pub async fn serve_with(io: Server, options: Options) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let service = io.service_with(options);
-    tokio::spawn(async move {
-        while let Ok((stream, remote)) = listener.accept().await {
-            tokio::spawn(engineio::server::serve_connection(stream, remote, service.clone()));
-        }
-    });
+    tokio::spawn(async move { io.serve_until(listener, options, std::future::pending()).await });
     address.to_string()
 }
 

@@ -8,6 +8,7 @@
 mod axum;
 mod client;
 mod crowd;
+mod first_request;
 mod http;
 mod polling;
 mod stopping;
