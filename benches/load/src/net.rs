@@ -72,6 +72,8 @@ pub(crate) enum Filled {
 pub(crate) struct Net {
     poll: Poll,
     server: SocketAddr,
+    /// Whether to ask again in place of waiting.
+    spins: bool,
     sources: u8,
     next_source: u8,
     connections: Vec<Option<Connection>>,
@@ -82,7 +84,7 @@ pub(crate) struct Net {
 
 impl Net {
     /// Prepares connections to a server from so many loopback addresses; 0 leaves the choice to the kernel.
-    pub(crate) fn new(server: SocketAddr, sources: u8) -> Result<Self, Fault> {
+    pub(crate) fn new(server: SocketAddr, sources: u8, spins: bool) -> Result<Self, Fault> {
         if sources > 0 && !matches!(server.ip(), IpAddr::V4(ip) if ip.is_loopback()) {
             return Err(Fault::setting("--source-addresses works with servers on 127.0.0.0/8 only"));
         }
@@ -90,6 +92,7 @@ impl Net {
         Ok(Self {
             poll,
             server,
+            spins,
             sources,
             next_source: 0,
             connections: Vec::new(),
@@ -106,6 +109,7 @@ impl Net {
     /// Waits for events. What was closed before may be reused from here on.
     pub(crate) fn wait(&mut self, events: &mut Events, timeout: Duration) -> Result<(), Fault> {
         self.free.append(&mut self.closed);
+        let timeout = if self.spins { Duration::ZERO } else { timeout };
         match self.poll.poll(events, Some(timeout)) {
             Err(error) if error.kind() != ErrorKind::Interrupted => Err(Fault::connection("epoll", &error)),
             _ => Ok(()),

@@ -57,6 +57,10 @@ pub struct Common {
     /// Connect from so many addresses, 127.0.0.2 and following; one address has about 28,000 ports.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub source_addresses: u8,
+    /// Never sleep, so that a server on this machine is not charged with waking the load generator, which on some
+    /// machines costs more than its own work. Takes a whole core.
+    #[arg(long)]
+    pub spin: bool,
     /// Write a page with plots of latency, throughput and memory to a file.
     #[arg(long, value_name = "FILE.html")]
     pub report: Option<PathBuf>,
@@ -84,6 +88,7 @@ impl Default for Common {
             duration: 3.0,
             timeout: 10.0,
             source_addresses: 0,
+            spin: false,
             report: None,
             samples: None,
             json: false,

@@ -119,7 +119,7 @@ impl<S: Scenario> Run<S> {
             let _ = setrlimit(Resource::RLIMIT_NOFILE, most, most);
         }
         let target = Target::new(common)?;
-        let net = Net::new(target.address, common.source_addresses)?;
+        let net = Net::new(target.address, common.source_addresses, common.spin)?;
         let server = Self::server_use(common.pid)?;
         Ok(Self {
             io: Io::new(net, target, rate.is_none())?,

@@ -1,7 +1,7 @@
 //! Every scenario against a server that does all it should.
 
 use crate::{
-    load,
+    load, load_for,
     server::{Running, correct, start},
 };
 
@@ -65,6 +65,13 @@ fn open_loops_keep_their_rate() {
 }
 
 #[test]
+fn a_load_generator_that_never_sleeps_keeps_its_rate() {
+    let server = start(correct);
+    let report = passes(&server, "echo --connections 2 --rate 200 --spin");
+    assert!((report.throughput() - 200.0).abs() < 100.0, "{report:?}");
+}
+
+#[test]
 fn idle_connections_are_held_and_the_server_is_measured() {
     let server = start(correct);
     let line = format!("idle --connections 20 --source-addresses 3 --pid {}", std::process::id());
@@ -98,7 +105,10 @@ fn a_few_are_measured_while_many_are_broadcast_to() {
 #[test]
 fn the_window_is_told_in_parts_that_make_the_whole() {
     let server = start(correct);
-    let report = passes(&server, &format!("echo --connections 2 --pid {}", std::process::id()));
+    let line = format!("echo --connections 2 --pid {}", std::process::id());
+    // Long enough for several parts on a machine that is busy.
+    let report = load_for(&server, &line, ["--warmup", "0.1", "--duration", "1.5", "--timeout", "5"]);
+    assert!(report.is_ok(), "{:?}", report.fault);
     let cpu: f64 = report.samples.iter().map(|sample| sample.server_cpu).sum();
     assert!(cpu > 0.0, "this process is the server: {:?}", report.samples);
     assert!(report.samples.len() >= 2, "{:?}", report.samples);
