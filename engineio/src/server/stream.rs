@@ -117,10 +117,19 @@ fn try_read(stream: &TcpStream, space: &mut [u8]) -> io::Result<usize> {
 
 impl Link for TcpStream {
     fn write(&self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        let written = joined(slices, |bytes| send(self, bytes));
-        let written = written.unwrap_or_else(|| self.try_write_vectored(slices))?;
-        if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }
+        write_by(self, slices, send)
     }
+}
+
+/// Writes what waits, small pieces as one by `send`.
+fn write_by(
+    stream: &TcpStream,
+    slices: &[IoSlice<'_>],
+    send: fn(&TcpStream, &[u8]) -> io::Result<usize>,
+) -> io::Result<usize> {
+    let written = joined(slices, |bytes| send(stream, bytes));
+    let written = written.unwrap_or_else(|| stream.try_write_vectored(slices))?;
+    if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) }
 }
 
 /// Sends without asking tokio first whether the socket takes anything: what tokio knows of it lies in memory that a
@@ -145,7 +154,8 @@ impl Writer {
     pub(super) fn poll_flush(&mut self, outbox: &Outbox, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Writer::Tcp(stream) => loop {
-                match outbox.write_with(|slices| Link::write(&**stream, slices)) {
+                // By tokio, as this is the rest of what a socket did not take: it knows whether that does by now.
+                match outbox.write_with(|slices| write_by(stream, slices, TcpStream::try_write)) {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         ready!(stream.poll_write_ready(cx))?;
                     }
