@@ -68,6 +68,16 @@ fn refill(random: &mut Vec<[u8; Sid::BYTES]>) {
     random.extend(bytes);
 }
 
+/// Random bytes that nobody else gets, as many as make an id.
+pub(super) fn random() -> [u8; Sid::BYTES] {
+    RANDOM.with_borrow_mut(|random| {
+        if random.is_empty() {
+            refill(random);
+        }
+        random.pop().unwrap_or_default()
+    })
+}
+
 impl Runtime for TokioRuntime {
     fn now(&self) -> Instant {
         now()
@@ -78,12 +88,7 @@ impl Runtime for TokioRuntime {
     }
 
     fn fresh_sid(&self) -> Sid {
-        RANDOM.with_borrow_mut(|random| {
-            if random.is_empty() {
-                refill(random);
-            }
-            Sid::from_bytes(random.pop().unwrap_or_default())
-        })
+        Sid::from_bytes(random())
     }
 
     fn spawn(&self, task: BoxFuture<'static, ()>) {

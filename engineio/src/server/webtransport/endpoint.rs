@@ -12,7 +12,7 @@ use web_transport_quinn::quinn::{
     Endpoint, EndpointConfig, IdleTimeout, ServerConfig, TokioRuntime, TransportConfig, VarInt,
 };
 
-use super::certificate::Certificate;
+use super::{certificate::Certificate, connection_id::ConnectionIds};
 use crate::config::Config;
 
 /// The streams in both directions a client may have at once: the CONNECT request, that of the session, and two that are
@@ -103,13 +103,10 @@ impl WebTransport {
 
     /// Begins to receive.
     pub(super) fn start(&self, config: &Config) -> io::Result<Endpoint> {
+        let mut endpoint = EndpointConfig::default();
+        endpoint.cid_generator(|| Box::new(ConnectionIds));
         let settings = settings(&self.certificate.borrow(), config);
-        Endpoint::new(
-            EndpointConfig::default(),
-            Some(settings),
-            self.socket.try_clone()?,
-            Arc::new(TokioRuntime),
-        )
+        Endpoint::new(endpoint, Some(settings), self.socket.try_clone()?, Arc::new(TokioRuntime))
     }
 }
 

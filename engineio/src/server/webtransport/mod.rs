@@ -7,6 +7,7 @@
 mod accept;
 mod certificate;
 mod connection;
+mod connection_id;
 mod endpoint;
 mod writer;
 
