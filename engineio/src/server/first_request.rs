@@ -32,6 +32,9 @@ use crate::hub::{Pass, RemoteAddr};
 /// The most header lines of a request that is read here; hyper takes some more.
 const MAX_LINES: usize = 64;
 
+/// Bytes that most answers fit into.
+const HEAD: usize = 256;
+
 /// What the query of a request for a WebSocket has in it, as clients write it.
 const TRANSPORT: &[u8] = b"transport=websocket";
 
@@ -151,11 +154,14 @@ fn may_be_upgrade(read: &[u8]) -> bool {
 
 /// The head of the answer that opens a WebSocket.
 fn switching(headers: &HeaderMap) -> Vec<u8> {
-    let mut head = b"HTTP/1.1 101 Switching Protocols\r\n".to_vec();
+    let mut head = Vec::with_capacity(HEAD);
+    head.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
     for (name, value) in headers {
-        head.extend([name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"].into_iter().flatten());
+        for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+            head.extend_from_slice(part);
+        }
     }
-    head.extend(b"\r\n");
+    head.extend_from_slice(b"\r\n");
     head
 }
 
