@@ -55,17 +55,20 @@ pub fn whole_frame(data: &[u8]) {
 /// A request that is not left to hyper has the target and the header lines that a naive splitter finds, and no body.
 pub fn upgrade_request(data: &[u8]) {
     let Some((target, headers)) = read_request(data) else { return };
-    let text: String = data.iter().map(|&byte| char::from(byte)).collect();
+    let as_text = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect::<String>();
+    let text = as_text(data);
     let head = text.strip_suffix("\r\n\r\n").expect("a head ends with an empty line");
     let mut lines = head.split('\n').map(|line| line.trim_end_matches('\r'));
-    assert_eq!(lines.next(), Some(&*format!("GET {target} HTTP/1.1")), "{text:?}");
+    let first = lines.next().and_then(|line| line.strip_prefix("GET ")?.strip_suffix(" HTTP/1.1"));
+    // What stands behind `#` is no business of a server's.
+    let named = first.and_then(|named| named.split('#').next());
+    assert_eq!(named, Some(&*as_text(target.as_bytes())), "{text:?}");
     let mut naive: Vec<_> = lines
         .map(|line| {
             let (name, value) = line.split_once(':').expect("a line has a name and a value");
             (name.to_ascii_lowercase(), value.trim_matches([' ', '\t']).to_owned())
         })
         .collect();
-    let as_text = |bytes: &[u8]| bytes.iter().map(|&byte| char::from(byte)).collect::<String>();
     let mut read: Vec<_> =
         headers.iter().map(|(name, value)| (name.to_string(), as_text(value.as_bytes()))).collect();
     // Lines of one name stay in their order; those of others may be anywhere.
