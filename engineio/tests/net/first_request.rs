@@ -152,3 +152,18 @@ async fn the_time_of_the_first_head_begins_with_the_connection() {
     assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
     assert!(begun.elapsed() < Duration::from_secs(11), "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_refusal_that_takes_longer_than_a_head_may_is_told_all_the_same() {
+    let allow = AllowRequest::later(|_| async {
+        tokio::time::sleep(Duration::from_secs(12)).await;
+        Err("refused".into())
+    });
+    let options = Options { allow_request: Some(allow), ..Options::default() };
+    let address = serve_with(Server::new(), options).await;
+    let mut stream = TcpStream::connect(&address).await.unwrap();
+    stream.write_all(&upgrade_request()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 400 ") && answer.ends_with("refused"), "{answer}");
+}
