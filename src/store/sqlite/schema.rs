@@ -89,7 +89,9 @@ pub(super) fn open_writer(path: &Path) -> Result<Connection, StoreError> {
 /// Opens a connection that can only read.
 pub(super) fn open_reader(path: &Path) -> Result<Connection, StoreError> {
     let conn = open(path)?;
-    conn.execute_batch("PRAGMA query_only = ON;").map_err(unavailable)?;
+    // The second opens the log (WAL), which SQLite would open at the first question: a fault is told at the start, and
+    // the process has all its files from then on.
+    conn.execute_batch("PRAGMA query_only = ON; PRAGMA schema_version;").map_err(unavailable)?;
     Ok(conn)
 }
 

@@ -3,7 +3,8 @@
 use std::{
     fs,
     path::Path,
-    sync::{Arc, mpsc},
+    sync::{Arc, Barrier, mpsc},
+    thread,
 };
 
 use super::{FILE_NAME, SqliteStore, database_file};
@@ -49,6 +50,39 @@ async fn everything_answered_is_in_the_files_as_a_killed_process_leaves_them() {
     let copied = SqliteStore::open(copy.path()).unwrap();
     assert_eq!(whole_history(&copied, &ann, &code, 100).await.len(), 50);
     assert_eq!(copied.current_room(&ann).await.unwrap().map(|room| room.code), Some(code));
+}
+
+/// How often this process has a file of a directory open.
+#[cfg(target_os = "linux")]
+fn open_files(dir: &Path) -> usize {
+    let links =
+        fs::read_dir("/proc/self/fd").unwrap().filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    links.filter(|file| file.starts_with(dir)).count()
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn all_files_are_open_from_the_start() {
+    let dir = TempDir::new();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    store.ready().await.unwrap();
+    let at_first = open_files(dir.path());
+    // As many readers as there are on any machine, at the same moment.
+    let readers = thread::available_parallelism().map_or(1, usize::from).min(2);
+    let all_are_here = Arc::new(Barrier::new(readers));
+    let reads = (0..readers).map(|_| {
+        let all_are_here = Arc::clone(&all_are_here);
+        store.readers.read(move |conn| {
+            all_are_here.wait();
+            super::users::by_email(conn, "ann@example.org")
+        })
+    });
+    futures_util::future::try_join_all(reads).await.unwrap();
+    assert!(
+        at_first >= 5,
+        "the file and its log for the writer and a reader, and their shared index: {at_first}"
+    );
+    assert_eq!(open_files(dir.path()), at_first);
 }
 
 #[tokio::test]
