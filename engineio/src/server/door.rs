@@ -73,7 +73,7 @@ impl Server {
     /// Lets connections in; all doors of a server count together.
     #[must_use]
     pub fn door(&self) -> Door {
-        Door::new(Arc::clone(self.config()), Arc::clone(self.runtime()), Arc::clone(self.peers()))
+        Door::new(self.config(), self.runtime(), self.peers())
     }
 }
 
@@ -81,7 +81,7 @@ impl Engine {
     /// Lets connections in; all doors of a server count together.
     #[must_use]
     pub fn door(&self) -> Door {
-        Door::new(Arc::clone(self.config()), Arc::clone(self.runtime()), Arc::clone(self.peers()))
+        Door::new(self.config(), self.runtime(), self.peers())
     }
 }
 
@@ -89,12 +89,13 @@ impl Service {
     /// Lets connections in; all doors of a server count together.
     #[must_use]
     pub fn door(&self) -> Door {
-        Door::new(Arc::clone(self.config()), Arc::clone(self.runtime()), Arc::clone(self.peers()))
+        Door::new(self.config(), self.runtime(), self.peers())
     }
 }
 
 impl Door {
-    fn new(config: Arc<Config>, runtime: Arc<dyn Runtime>, peers: Arc<Peers>) -> Self {
+    fn new(config: &Arc<Config>, runtime: &Arc<dyn Runtime>, peers: &Arc<Peers>) -> Self {
+        let (config, runtime, peers) = (Arc::clone(config), Arc::clone(runtime), Arc::clone(peers));
         Self(Arc::new(Inner { config, runtime, peers, farewells: Arc::new(Semaphore::new(FAREWELLS)) }))
     }
 

@@ -89,7 +89,7 @@ impl Service {
         let (mut response, agreed) = tokio::select! {
             biased;
             answered = self.answer_upgrade(parts, Some(remote)) => answered,
-            () = left(&stream) => return Fate::End,
+            () = gone(&stream) => return Fate::End,
         };
         let Some(agreed) = agreed else {
             response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
@@ -114,7 +114,7 @@ impl Service {
 }
 
 /// Ready when the client has left. One that sends something before it is answered is not watched any more.
-async fn left(stream: &TcpStream) {
+async fn gone(stream: &TcpStream) {
     if let Ok(1..) = stream.peek(&mut [0]).await {
         pending::<()>().await;
     }

@@ -1,4 +1,4 @@
-//! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite, WebTransport on wtransport.
+//! The network shell: HTTP and WebSocket on hyper, tokio and tokio-tungstenite, WebTransport on quinn.
 
 mod answer;
 mod client_bundle;
