@@ -17,11 +17,7 @@
 //! Time and every event come in as arguments; what is to be done comes out as an [`Action`]. A client's fault is
 //! a [`CloseReason`], never an error and never a panic.
 
-use std::{
-    borrow::Cow,
-    fmt,
-    time::{Duration, Instant},
-};
+use std::{borrow::Cow, fmt, time::Instant};
 
 use super::{
     handshake::Transport,
@@ -91,11 +87,8 @@ pub enum Input<'a> {
     /// The session's transport is gone.
     TransportLost(CloseReason),
     /// The server wants the session to end.
-    Close {
-        /// Whether packets still wait to be sent.
-        pending: bool,
-    },
-    /// The poll that told the client of the end was answered.
+    Close,
+    /// A poll is about to be answered with the close packet.
     FarewellSent,
     /// The server has stopped reading, so what keeps the session alive may be on its way: it gets its full time again.
     ReadingHeld,
@@ -125,7 +118,8 @@ pub enum Action<'a> {
     Switch,
     /// Close the upgrading stream; the session goes on over polling.
     DropUpgrade,
-    /// The session has ended for the application; the next poll will fetch the close packet.
+    /// The session has ended for the application. The poll that waits, or the next, will fetch what was sent before, and
+    /// the one after the last of it the close packet.
     AwaitLastPoll,
     /// Answer this poll with what is waiting, and the next poll goes on. If nothing is waiting, answer it with a close
     /// packet and tell so with [`Input::FarewellSent`].
@@ -206,10 +200,10 @@ impl Session {
         self.phase == Phase::Closed
     }
 
-    /// Whether the session is over but for the last packets, which no poll has come for.
+    /// Whether the session is over but for the last packets, which polls are to fetch.
     #[must_use]
     pub fn is_owed_a_poll(&self) -> bool {
-        matches!(self.phase, Phase::Closing { .. }) && !self.polling
+        matches!(self.phase, Phase::Closing { .. })
     }
 
     /// Whether a stream is on its way to become the transport.
@@ -268,7 +262,7 @@ impl Session {
             Input::ProbePacket(packet) => self.on_probe(&packet, config, now),
             Input::UpgradeLost => self.end_upgrade(config, now, Action::None),
             Input::TransportLost(reason) => self.close(reason),
-            Input::Close { pending } => self.on_close(pending, config, now),
+            Input::Close => self.on_close(config, now),
             Input::FarewellSent => self.close(CloseReason::ForcedClose),
             Input::ReadingHeld => {
                 self.heartbeat.extend(config, now);
@@ -289,7 +283,7 @@ impl Session {
             | Input::PostEnded
             | Input::UpgradeLost
             | Input::TransportLost(_)
-            | Input::Close { .. }
+            | Input::Close
             | Input::FarewellSent
             | Input::ReadingHeld
             | Input::Tick => Action::None,
@@ -373,18 +367,16 @@ impl Session {
         }
     }
 
-    /// Forgets the upgrade; a close that waited for it goes on over polling, found by the next tick.
+    /// Forgets the upgrade; a close that waited for it goes on over polling.
     fn end_upgrade<'a>(&mut self, config: &Config, now: Instant, action: Action<'a>) -> Action<'a> {
         self.upgrade = Upgrade::None;
         if self.phase == Phase::ClosingAfterUpgrade {
-            // A poll that is already waiting is told at the next tick; otherwise the client is given time.
-            let grace = if self.polling { Duration::ZERO } else { config.close_timeout };
-            self.phase = Phase::Closing { until: after(now, grace) };
+            self.phase = Phase::Closing { until: after(now, config.close_timeout) };
         }
         action
     }
 
-    fn on_close<'a>(&mut self, pending: bool, config: &Config, now: Instant) -> Action<'a> {
+    fn on_close<'a>(&mut self, config: &Config, now: Instant) -> Action<'a> {
         if self.phase != Phase::Open {
             // A second call after the switch completes a close that waited for it.
             return if self.transport.is_stream() {
@@ -397,8 +389,7 @@ impl Session {
             self.phase = Phase::ClosingAfterUpgrade;
             return Action::AwaitLastPoll;
         }
-        let can_tell = self.polling && !pending;
-        if self.transport.is_stream() || can_tell {
+        if self.transport.is_stream() {
             return self.close(CloseReason::ForcedClose);
         }
         self.phase = Phase::Closing { until: after(now, config.close_timeout) };

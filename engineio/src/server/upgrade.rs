@@ -124,7 +124,7 @@ async fn switch(
     peer.set_base64(base64);
     if peer.is_closing() {
         // The application closed the session while the upgrade was going on.
-        if let Action::Close(_) = peer.feed(Input::Close { pending: false }) {
+        if let Action::Close(_) = peer.feed(Input::Close) {
             tracing::debug!("closing a session right after its upgrade");
         }
     }

@@ -27,7 +27,7 @@ fn every_end_of_a_session_has_its_reason() {
         (Input::TransportLost(CloseReason::TransportError), "/ transport error"),
         (Input::PollAborted, "/ transport error"),
         (Input::TransportLost(CloseReason::ParseError), "/ parse error"),
-        (Input::Close { pending: false }, "/ forced server close"),
+        (Input::Close, "/ forced server close"),
     ] {
         let client = world.connected();
         client.peer.feed(input.clone());

@@ -3,6 +3,7 @@ use std::time::Duration;
 use engineio::{
     Config, Overflow, Refusal,
     engine::{Input, Transport},
+    hub::PollAnswer,
 };
 
 use crate::support::{Client, World};
@@ -113,6 +114,11 @@ fn last_packets_that_are_fetched_in_time_are_not_counted() {
     upgrading.peer.feed(Input::UpgradeLost);
     late.peer.feed(Input::PollOpened);
     late.peer.feed(Input::FarewellSent);
+    for client in [&waiting, &upgrading] {
+        assert!(
+            matches!(client.peer.poll_answer(), Some(PollAnswer::Payload(end)) if &end.bytes[..] == b"1")
+        );
+    }
     world.advance(world.io.config().close_timeout);
     assert_eq!(world.connections(), 0);
     assert_eq!(world.refused(Refusal::CloseTimeout), 0);

@@ -1,24 +1,29 @@
 //! What is sent to a polling client is taken by the poll that waits, or by the next.
 
-use std::task::Poll;
+use std::{sync::Arc, task::Poll};
 
 use engineio::{
-    Config,
-    engine::{Input, Transport},
-    hub::{PollAnswer, Waiting},
+    Config, Sent,
+    engine::{Action, Input, Transport},
+    hub::{PollAnswer, PollPayload, Waiting},
 };
 
 use crate::support::{Case, assert_delivered, check, wait_until};
 
-/// Polls once, as an HTTP request does, and adds the messages of the answer.
-fn poll(case: &Case, found: &mut Vec<String>) {
-    case.peer.feed(Input::PollOpened);
+/// What an HTTP request that polls once is answered.
+fn poll(case: &Case) -> PollPayload {
+    match case.peer.feed(Input::PollOpened) {
+        Action::Farewell => return case.peer.farewell(),
+        action => {
+            assert_eq!(action, Action::None, "the session is there until its client has heard of its end")
+        }
+    }
     case.peer.outbox().set_writable(true);
+    let mut found = None;
     wait_until(|cx| {
         case.peer.poll_for(Waiting::Owner, cx, |_| match case.peer.poll_answer() {
             Some(PollAnswer::Payload(payload)) => {
-                let text = str::from_utf8(&payload.bytes).unwrap();
-                found.extend(text.split('\x1e').map(|packet| packet[1..].to_owned()));
+                found = Some(payload);
                 Poll::Ready(())
             }
             Some(PollAnswer::Failed) => panic!("nothing has failed"),
@@ -27,6 +32,21 @@ fn poll(case: &Case, found: &mut Vec<String>) {
     });
     case.peer.outbox().set_writable(false);
     case.peer.feed(Input::PollAnswered);
+    found.unwrap()
+}
+
+/// Adds the messages of an answer; answers whether it told of the end of the session.
+fn read(payload: &PollPayload, found: &mut Vec<String>) -> bool {
+    let mut is_last = false;
+    for packet in str::from_utf8(&payload.bytes).unwrap().split('\x1e') {
+        match packet.split_at(1) {
+            ("4", message) => found.push(message.to_owned()),
+            ("1", "") => is_last = true,
+            ("6", "") => {}
+            _ => panic!("{packet}"),
+        }
+    }
+    is_last
 }
 
 #[test]
@@ -36,9 +56,25 @@ fn a_waiting_poll_is_woken_and_nothing_is_lost_between_two_polls() {
         let senders = [case.send(&["a1", "a2"]), case.send(&["b1"])];
         let mut found = Vec::new();
         while found.len() < 3 {
-            poll(&case, &mut found);
+            assert!(!read(&poll(&case), &mut found));
         }
         senders.into_iter().for_each(|sender| drop(sender.join().unwrap()));
         assert_delivered(&found, &[&["a1", "a2"], &["b1"]]);
+    });
+}
+
+#[test]
+fn a_client_hears_of_the_end_of_its_session_whatever_is_sent_meanwhile() {
+    check(2, || {
+        let case = Case::new(Transport::Polling, Config::default());
+        let sender = case.send(&["a1"]);
+        let peer = Arc::clone(&case.peer);
+        let closer = loom::thread::spawn(move || peer.close());
+        let mut found = Vec::new();
+        while !read(&poll(&case), &mut found) {}
+        closer.join().unwrap();
+        let sent = sender.join().unwrap();
+        assert!(found.is_empty() || sent == [Sent::Queued], "{found:?} {sent:?}");
+        assert!(case.peer.ended().is_some());
     });
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -156,7 +158,7 @@ fn a_session_is_on_the_transport_that_was_probed() {
         assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
         assert_eq!(rig.session.transport(), to);
         assert_eq!(rig.feed(Input::UpgradeOpened(Transport::Webtransport)), Action::Refuse);
-        assert_eq!(rig.feed(Input::Close { pending: true }), Action::Close(CloseReason::ForcedClose));
+        assert_eq!(rig.feed(Input::Close), Action::Close(CloseReason::ForcedClose));
     }
 }
 
@@ -198,7 +200,7 @@ fn a_pong_owed_across_the_switch_gets_its_full_time() {
 #[test]
 fn a_close_without_a_waiting_poll_is_fetched_by_the_next_one() {
     let mut rig = Rig::new(Transport::Polling);
-    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::Packet(Packet::Message("late"))), Action::None);
     assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
     assert_eq!(rig.feed(Input::FarewellSent), Action::Close(CloseReason::ForcedClose));
@@ -208,7 +210,7 @@ fn a_close_without_a_waiting_poll_is_fetched_by_the_next_one() {
 #[test]
 fn a_close_nobody_fetches_ends_after_its_timeout() {
     let mut rig = Rig::new(Transport::Polling);
-    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
     assert_eq!(rig.after(Duration::from_secs(29)), Action::None);
     assert_eq!(rig.after(Duration::from_secs(1)), Action::Close(CloseReason::ForcedClose));
 }
@@ -216,15 +218,15 @@ fn a_close_nobody_fetches_ends_after_its_timeout() {
 #[test]
 fn a_close_during_an_upgrade_waits_for_the_switch() {
     let mut rig = Rig::probed();
-    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::ProbePacket(Packet::Upgrade)), Action::Switch);
-    assert_eq!(rig.feed(Input::Close { pending: false }), Action::Close(CloseReason::ForcedClose));
+    assert_eq!(rig.feed(Input::Close), Action::Close(CloseReason::ForcedClose));
 }
 
 #[test]
 fn a_close_during_an_upgrade_that_fails_goes_on_over_polling() {
     let mut rig = Rig::probed();
-    assert_eq!(rig.feed(Input::Close { pending: false }), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::UpgradeLost), Action::None);
     assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
 }
@@ -233,7 +235,7 @@ fn a_close_during_an_upgrade_that_fails_goes_on_over_polling() {
 fn a_close_with_packets_waiting_lets_polls_fetch_them_first() {
     let mut rig = Rig::new(Transport::Polling);
     assert_eq!(rig.feed(Input::PollOpened), Action::None);
-    assert_eq!(rig.feed(Input::Close { pending: true }), Action::AwaitLastPoll);
+    assert_eq!(rig.feed(Input::Close), Action::AwaitLastPoll);
     assert_eq!(rig.feed(Input::PollAnswered), Action::None);
     assert_eq!(rig.feed(Input::PollOpened), Action::Farewell);
     assert_eq!(rig.feed(Input::PollAnswered), Action::None);
@@ -262,8 +264,7 @@ fn any_input() -> impl Strategy<Value = Input<'static>> {
         Just(Input::UpgradeOpened(Transport::Webtransport)),
         Just(Input::UpgradeLost),
         Just(Input::TransportLost(CloseReason::TransportClose)),
-        Just(Input::Close { pending: false }),
-        Just(Input::Close { pending: true }),
+        Just(Input::Close),
         Just(Input::FarewellSent),
         Just(Input::Tick),
     ]

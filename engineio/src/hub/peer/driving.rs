@@ -45,13 +45,16 @@ impl Peer {
     fn handle<'a>(self: &Arc<Self>, input: Input<'a>) -> Action<'a> {
         let is_due = matches!(input, Input::Tick);
         let moves_deadline = matches!(input, Input::UpgradeOpened(_) | Input::UpgradeLost);
-        let (was_owed, action) = {
+        let (was_owed, is_owed, action) = {
             let mut session = self.session.lock();
             let was_owed = session.is_owed_a_poll();
             let action = session.handle(input, &self.config, turn::now(&self.runtime));
             self.is_open.store(session.is_open(), Ordering::Release);
-            (was_owed, action)
+            (was_owed, session.is_owed_a_poll(), action)
         };
+        if is_owed && !was_owed {
+            self.wake();
+        }
         match action {
             Action::Deliver(data) => return self.deliver(data),
             Action::SendPing => self.send_ping(),

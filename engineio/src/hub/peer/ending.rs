@@ -26,7 +26,7 @@ impl Peer {
 
     /// Ends the session after what was sent before; the reason is "forced close".
     pub fn close(self: &Arc<Self>) {
-        self.feed(Input::Close { pending: !self.outbox.is_empty() });
+        self.feed(Input::Close);
     }
 
     /// Reads nothing more from the client's connection, so that what was taken in can be finished before the session is

@@ -19,10 +19,16 @@ pub enum PollAnswer {
 
 impl Peer {
     /// The answer for the waiting poll, if there is one.
+    ///
+    /// That the session is to end is not told before all that was sent before has been fetched, and the session is there
+    /// as long, however late something was sent.
     #[must_use]
-    pub fn poll_answer(&self) -> Option<PollAnswer> {
+    pub fn poll_answer(self: &Arc<Self>) -> Option<PollAnswer> {
         if let Some(payload) = self.take_payload() {
             return Some(PollAnswer::Payload(payload));
+        }
+        if !self.is_open() && self.session.lock().is_owed_a_poll() {
+            self.feed(Input::FarewellSent);
         }
         let packet = match self.ended() {
             Some(_) if self.failed.load(Ordering::Acquire) => return Some(PollAnswer::Failed),

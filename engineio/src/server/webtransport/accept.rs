@@ -268,7 +268,7 @@ async fn upgrade(mut connection: Box<Connection>, peer: &Arc<Peer>) {
     drop(outbox);
     if peer.is_closing() {
         // The application closed the session while the upgrade was going on.
-        if let Action::Close(_) = peer.feed(Input::Close { pending: false }) {
+        if let Action::Close(_) = peer.feed(Input::Close) {
             tracing::debug!("closing a session right after its upgrade");
         }
     }

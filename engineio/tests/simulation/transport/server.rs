@@ -56,7 +56,7 @@ impl Connection {
         &self,
         who: Waiting,
         flag: &Arc<Flag>,
-        look: impl FnOnce(&Peer) -> Option<T>,
+        look: impl FnOnce(&Arc<Peer>) -> Option<T>,
     ) -> Option<T> {
         let waker = Waker::from(Arc::clone(flag));
         let look = |_: &mut Context<'_>| look(&self.peer).map_or(Poll::Pending, Poll::Ready);
@@ -155,7 +155,7 @@ impl Connection {
         if !self.posting {
             return;
         }
-        let is_free = |peer: &Peer| (!peer.is_behind() || peer.ended().is_some()).then_some(());
+        let is_free = |peer: &Arc<Peer>| (!peer.is_behind() || peer.ended().is_some()).then_some(());
         if self.poll_for(Waiting::Post, &self.post, is_free).is_some() {
             self.posting = false;
             self.peer.feed(Input::PostEnded);
@@ -166,7 +166,7 @@ impl Connection {
         if !matches!(self.probe, Probe::Opened | Probe::Answered) {
             return;
         }
-        let is_over = |peer: &Peer| (!peer.is_upgrading()).then_some(());
+        let is_over = |peer: &Arc<Peer>| (!peer.is_upgrading()).then_some(());
         if self.poll_for(Waiting::Upgrade, &self.upgrade, is_over).is_some() {
             self.probe = Probe::Dropped;
             self.peer.feed(Input::UpgradeLost);

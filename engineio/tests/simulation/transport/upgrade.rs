@@ -38,7 +38,7 @@ impl Connection {
         self.probe = Probe::None;
         self.peer.set_base64(false);
         if self.peer.is_closing() {
-            self.peer.feed(Input::Close { pending: false });
+            self.peer.feed(Input::Close);
         }
         self.attach(pipe());
     }
