@@ -99,15 +99,15 @@ fn text(places: &[usize]) -> String {
 }
 
 fn check_complete(action: ClientAction<'_>, packet: &Waiting, config: &Config) {
-    let ClientAction::Complete(text, attachments) = action else {
+    let ClientAction::Complete(complete) = action else {
         panic!("{action:?} in place of the whole packet");
     };
-    assert_eq!(text, packet.text);
-    assert_eq!(attachments, packet.attachments);
-    let data = Packet::decode(&text, config).expect("it was read before").data;
-    let arguments = data.replacen(r#""file","#, "", 1);
-    let read: Vec<Binary> =
-        with_attachments(&attachments, || serde_json::from_str(&arguments)).expect("they are binary");
+    assert_eq!(complete.text(), packet.text);
+    assert_eq!(complete.attachments(), packet.attachments);
+    assert_eq!(complete.packet(), Packet::decode(&packet.text, config).expect("it was read before"));
+    let arguments = complete.packet().data.replacen(r#""file","#, "", 1);
+    let read: Vec<Binary> = with_attachments(complete.attachments(), || serde_json::from_str(&arguments))
+        .expect("they are binary");
     let expected: Vec<_> =
         packet.places.iter().map(|&place| Binary::from(packet.attachments[place].clone())).collect();
     assert_eq!(read, expected);

@@ -207,10 +207,10 @@ pub fn client(data: &[u8]) {
                 }
             }
             ClientAction::Packet(packet) => assert_eq!(joined.get(packet.namespace), Some(&true)),
-            ClientAction::Complete(text, attachments) => {
-                let packet =
-                    Packet::decode(&text, &config).expect("what was put together was checked before");
-                assert_eq!(packet.attachments, attachments.len());
+            ClientAction::Complete(complete) => {
+                let packet = complete.packet();
+                assert_eq!(Packet::decode(complete.text(), &config).as_ref(), Ok(&packet));
+                assert_eq!(packet.attachments, complete.attachments().len());
                 assert!(joined.contains_key(packet.namespace));
             }
             ClientAction::Disconnect(packet) => assert_eq!(joined.remove(packet.namespace), Some(true)),

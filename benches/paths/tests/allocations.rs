@@ -93,7 +93,7 @@ fn sessions(budgets: &mut Budgets) {
     let world = World::new();
     let client = world.connect();
     budgets.check("an event is echoed", 3, || client.text(r#"212["echo","hello"]"#));
-    budgets.check("an event with an attachment is echoed", 10, || {
+    budgets.check("an event with an attachment is echoed", 6, || {
         client.text(r#"51-12["echo",{"_placeholder":true,"num":0}]"#);
         client.binary(b"hello");
     });

@@ -13,7 +13,7 @@ use serde::{
 };
 use serde_json::ser::Formatter;
 
-use crate::socketio::{arguments, with_attachments};
+use crate::socketio::with_attachments;
 
 /// Why arguments cannot be written or read.
 #[derive(Debug, thiserror::Error)]
@@ -230,12 +230,14 @@ impl<'a> Serializer for Spread<'a> {
     }
 }
 
-/// Reads the first argument of an event's array, whose first element is the name and which has been checked before.
+/// Reads the first of an event's arguments, which have been checked before.
 ///
 /// # Errors
 /// The argument does not have the type's form.
-pub(crate) fn read_first<T: DeserializeOwned>(data: &str, attachments: &[Bytes]) -> Result<T, ArgsError> {
-    let arguments = arguments(data);
+pub(crate) fn read_first<T: DeserializeOwned>(
+    arguments: &str,
+    attachments: &[Bytes],
+) -> Result<T, ArgsError> {
     if arguments.is_empty() {
         // An event without argument still fits types that take nothing, such as `Option` and `()`.
         return Ok(T::deserialize(UnitDeserializer::<serde_json::Error>::new())?);
@@ -328,11 +330,11 @@ mod tests {
 
     #[test]
     fn arguments_are_read_by_type() {
-        assert_eq!(read_first::<String>(r#"["ev","a",1]"#, &[]).unwrap(), "a");
-        assert_eq!(read_first::<Option<String>>(r#"["ev"]"#, &[]).unwrap(), None);
+        assert_eq!(read_first::<String>(r#""a",1"#, &[]).unwrap(), "a");
+        assert_eq!(read_first::<Option<String>>("", &[]).unwrap(), None);
         assert_eq!(read_all::<(String, u8)>(r#"["ev","a",1]"#, &[]).unwrap(), ("a".into(), 1));
         assert_eq!(read_all::<Vec<u8>>(r#"["ev",1,2]"#, &[]).unwrap(), [1, 2]);
-        assert!(read_first::<String>(r#"["ev"]"#, &[]).is_err());
-        assert!(read_first::<String>(r#"["ev",5]"#, &[]).is_err());
+        assert!(read_first::<String>("", &[]).is_err());
+        assert!(read_first::<String>("5", &[]).is_err());
     }
 }

@@ -181,10 +181,11 @@ impl Inner {
             ClientAction::None => {}
             ClientAction::Connect(packet) => self.connect(peer, &packet),
             ClientAction::Packet(packet) => deliver(self.socket(packet.namespace), &packet, attachments),
-            ClientAction::Complete(text, attachments) => match Packet::decode_again(&text, &self.config) {
-                Ok(packet) => deliver(self.socket(packet.namespace), &packet, &attachments),
-                Err(error) => self.violation(peer, &error.into()),
-            },
+            ClientAction::Complete(complete) => {
+                let packet = complete.packet();
+                deliver(self.socket(packet.namespace), &packet, complete.attachments());
+                complete.recycle();
+            }
             ClientAction::Disconnect(packet) => {
                 if let Some(socket) = self.take_socket(packet.namespace) {
                     socket.gone(DisconnectReason::ClientNamespaceDisconnect);

@@ -194,7 +194,7 @@ impl Socket {
     pub(super) fn tables(&self) -> [Listeners; 3] {
         let namespace = &self.0.namespace;
         let parent = namespace.parent().map(|parent| parent.hooks().table()).unwrap_or_default();
-        [parent, namespace.hooks().table(), self.0.listeners.read().clone()]
+        [parent, namespace.hooks().table(), self.0.listeners.get()]
     }
 
     /// Calls the listeners of all tables. What is answered must be awaited before the next event.

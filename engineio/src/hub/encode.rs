@@ -1,5 +1,7 @@
 //! Socket.IO packets from the server, encoded for all transports.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use serde::Serialize;
 
@@ -53,6 +55,9 @@ impl<'a> Route<'a> {
     }
 }
 
+/// Attachments of arguments that are being encoded, which some have already.
+type Attachments<'a> = Cow<'a, [Bytes]>;
+
 /// What follows an event's name, or fills an answer.
 pub(crate) trait WriteArgs {
     /// How many attachments they will have, as far as that is known before they are written.
@@ -60,22 +65,26 @@ pub(crate) trait WriteArgs {
         0
     }
 
-    /// Appends the arguments, each after a comma if `separate`.
-    fn write(&self, separate: bool, out: &mut Vec<u8>, attachments: &mut Vec<Bytes>)
-    -> Result<(), ArgsError>;
+    /// Appends the arguments, each after a comma if `separate`, and sets their attachments, of which there are none before.
+    fn write<'a>(
+        &'a self,
+        separate: bool,
+        out: &mut Vec<u8>,
+        attachments: &mut Attachments<'a>,
+    ) -> Result<(), ArgsError>;
 }
 
 /// Arguments that serde writes.
 pub(crate) struct Typed<'a, T: ?Sized>(pub(crate) &'a T);
 
 impl<T: Serialize + ?Sized> WriteArgs for Typed<'_, T> {
-    fn write(
-        &self,
+    fn write<'a>(
+        &'a self,
         separate: bool,
         out: &mut Vec<u8>,
-        attachments: &mut Vec<Bytes>,
+        attachments: &mut Attachments<'a>,
     ) -> Result<(), ArgsError> {
-        write_args(self.0, separate, out, attachments)
+        write_args(self.0, separate, out, attachments.to_mut())
     }
 }
 
@@ -84,27 +93,27 @@ impl WriteArgs for Payload {
         self.attachments().len()
     }
 
-    fn write(
-        &self,
+    fn write<'a>(
+        &'a self,
         separate: bool,
         out: &mut Vec<u8>,
-        attachments: &mut Vec<Bytes>,
+        attachments: &mut Attachments<'a>,
     ) -> Result<(), ArgsError> {
         if separate && !self.json().is_empty() {
             out.push(b',');
         }
         out.extend_from_slice(self.json().as_bytes());
-        attachments.extend_from_slice(self.attachments());
+        *attachments = Cow::Borrowed(self.attachments());
         Ok(())
     }
 }
 
 /// An event or an answer that lacks only its end.
 #[derive(Clone)]
-pub(crate) struct Draft {
+pub(crate) struct Draft<'a> {
     /// The packet as text, which is what MessagePack is made from as well.
     buffer: Vec<u8>,
-    attachments: Vec<Bytes>,
+    attachments: Attachments<'a>,
     form: Form,
     compress: bool,
     worth: Worth,
@@ -123,8 +132,8 @@ enum Form {
     },
 }
 
-impl Draft {
-    fn new(buffer: Vec<u8>, attachments: Vec<Bytes>, form: Form) -> Self {
+impl<'a> Draft<'a> {
+    fn new(buffer: Vec<u8>, attachments: Attachments<'a>, form: Form) -> Self {
         Self { buffer, attachments, form, compress: true, worth: Worth::Kept }
     }
 
@@ -192,16 +201,16 @@ pub(crate) fn event(
 }
 
 /// Encodes an event up to its end.
-pub(crate) fn draft(
+pub(crate) fn draft<'a>(
     route: Route<'_>,
     id: Option<AckId>,
     name: &str,
-    args: &impl WriteArgs,
-) -> Result<Draft, EmitError> {
+    args: &'a impl WriteArgs,
+) -> Result<Draft<'a>, EmitError> {
     if is_reserved(name) {
         return Err(EmitError::Reserved(name.to_owned()));
     }
-    let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
+    let write = |out: &mut Vec<u8>, attachments: &mut Attachments<'a>| {
         out.push(b'[');
         serde_json::to_writer(&mut *out, name)?;
         args.write(true, out, attachments)
@@ -213,8 +222,8 @@ pub(crate) fn draft(
 }
 
 /// Encodes an answer.
-pub(crate) fn ack(route: Route<'_>, id: AckId, args: &impl WriteArgs) -> Result<Encoded, EmitError> {
-    let write = |out: &mut Vec<u8>, attachments: &mut Vec<Bytes>| {
+pub(crate) fn ack<'a>(route: Route<'_>, id: AckId, args: &'a impl WriteArgs) -> Result<Encoded, EmitError> {
+    let write = |out: &mut Vec<u8>, attachments: &mut Attachments<'a>| {
         out.push(b'[');
         args.write(false, out, attachments)
     };
@@ -224,17 +233,17 @@ pub(crate) fn ack(route: Route<'_>, id: AckId, args: &impl WriteArgs) -> Result<
 
 /// Begins a packet as the kind for arguments without attachments or the one for those with, of which so many are
 /// expected; its head is written again if there turn out to be others.
-fn packet(
+fn packet<'a>(
     (plain, binary): (PacketType, PacketType),
     route: Route<'_>,
     id: Option<AckId>,
     expected: usize,
-    write: impl FnOnce(&mut Vec<u8>, &mut Vec<Bytes>) -> Result<(), ArgsError>,
-) -> Result<Draft, EmitError> {
+    write: impl FnOnce(&mut Vec<u8>, &mut Attachments<'a>) -> Result<(), ArgsError>,
+) -> Result<Draft<'a>, EmitError> {
     let encode_head = |attachments: usize, out: &mut Vec<u8>| {
         encode_head(if attachments == 0 { plain } else { binary }, attachments, route.namespace, id, out);
     };
-    let mut attachments = Vec::new();
+    let mut attachments = Cow::default();
     let mut out = message();
     let start = out.len();
     encode_head(expected, &mut out);
@@ -354,8 +363,10 @@ mod tests {
     fn an_event_is_passed_on_to_other_servers_without_what_the_library_has_added() {
         for parser in [Parser::Json, Parser::Msgpack] {
             let route = Route { namespace: "/", parser, max_attachments: 2 };
-            let draft = draft(route, None, "ev", &Typed(&(Binary::from("abc"), "text"))).unwrap();
-            let plain = Event::new("ev", &(Binary::from("abc"), "text")).unwrap();
+            let args = (Binary::from("abc"), "text");
+            let typed = Typed(&args);
+            let draft = draft(route, None, "ev", &typed).unwrap();
+            let plain = Event::new("ev", &args).unwrap();
             assert_eq!(draft.clone().finish().event().unwrap(), plain, "{parser:?}");
             assert_eq!(draft.clone().finish_without_offset().event().unwrap(), plain, "{parser:?}");
             let named = draft.finish_with_offset(|out| out.extend_from_slice(b"BwcHBw.1f")).event();

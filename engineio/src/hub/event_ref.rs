@@ -8,7 +8,7 @@ use std::{
 use bytes::Bytes;
 
 use super::{failure::EventError, reason::DisconnectReason, socket::Socket};
-use crate::socketio::AckId;
+use crate::socketio::{AckId, arguments};
 
 /// An event as it goes to the listeners, borrowed from the packet.
 #[derive(Clone, Copy)]
@@ -73,6 +73,11 @@ impl<'a> EventRef<'a> {
     #[must_use]
     pub fn name(&self) -> &'a str {
         self.name
+    }
+
+    /// The arguments behind its name: JSON values with commas between them.
+    pub(crate) fn arguments(&self) -> &'a str {
+        arguments(self.data, self.name)
     }
 
     /// Whether it tells of a failure.

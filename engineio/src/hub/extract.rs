@@ -52,7 +52,9 @@ pub struct Data<T>(pub T);
 
 impl<T: DeserializeOwned> FromEvent for Data<T> {
     fn from_event(event: &EventRef<'_>) -> Result<Self, EventError> {
-        read_first(event.data, event.attachments).map(Data).map_err(|error| of_arguments(event, &error))
+        read_first(event.arguments(), event.attachments)
+            .map(Data)
+            .map_err(|error| of_arguments(event, &error))
     }
 }
 
@@ -68,7 +70,7 @@ impl<T: DeserializeOwned> FromEvent for Args<T> {
 
 impl FromEvent for Payload {
     fn from_event(event: &EventRef<'_>) -> Result<Self, EventError> {
-        Ok(Payload::from_event(event.data, event.attachments))
+        Ok(Payload::from_event(event))
     }
 }
 

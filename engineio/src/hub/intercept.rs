@@ -26,7 +26,7 @@ pub struct Incoming {
 
 impl Incoming {
     fn of(event: &EventRef<'_>) -> Self {
-        let args = Payload::from_event(event.data, event.attachments);
+        let args = Payload::from_event(event);
         let (socket, name) = (event.socket.clone(), event.name.to_owned());
         Self { socket, event: Event { name, args, offset: None }, wants_ack: event.ack.is_some() }
     }

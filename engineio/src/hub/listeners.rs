@@ -8,6 +8,8 @@ use std::{
     },
 };
 
+use parking_lot::RwLock;
+
 use super::{
     event_ref::{EventRef, Origin},
     failure::EventError,
@@ -33,6 +35,28 @@ impl ListenerId {
 /// remove listeners while it runs.
 #[derive(Clone, Default)]
 pub(crate) struct Listeners(Option<Arc<Table>>);
+
+/// A table that is read for each event and seldom changed.
+#[derive(Default)]
+pub(crate) struct SharedListeners {
+    /// Whether there are any: most sockets have none of their own, which is seen without the lock.
+    is_used: AtomicBool,
+    table: RwLock<Listeners>,
+}
+
+impl SharedListeners {
+    /// The listeners as they are now.
+    pub(crate) fn get(&self) -> Listeners {
+        if self.is_used.load(Ordering::Acquire) { self.table.read().clone() } else { Listeners::default() }
+    }
+
+    pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
+        let mut table = self.table.write();
+        let result = change(&mut table);
+        self.is_used.store(table.0.is_some(), Ordering::Release);
+        result
+    }
+}
 
 #[derive(Clone, Default)]
 struct Table {

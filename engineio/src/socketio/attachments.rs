@@ -1,6 +1,6 @@
-//! Binary data in packets: placeholders, and the reassembly of packets whose attachments follow.
+//! Binary data in packets, and the placeholders that stand for it.
 
-use std::{cell::RefCell, fmt, time::Instant};
+use std::{cell::RefCell, fmt};
 
 use bytes::Bytes;
 use serde::{
@@ -8,8 +8,7 @@ use serde::{
     de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor},
 };
 
-use super::{json::Key, packet::Packet};
-use crate::config::{Config, after};
+use super::json::Key;
 
 /// Bytes in an event's arguments, anywhere inside them.
 ///
@@ -109,86 +108,6 @@ impl<'de> Deserialize<'de> for Binary {
     }
 }
 
-/// What is wrong with the order of a binary packet and its attachments.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum AssemblyError {
-    /// Text came while attachments were missing.
-    #[error("wanted an attachment, got text")]
-    TextInstead,
-    /// Bytes came though no packet announced them.
-    #[error("got binary data that no packet announced")]
-    Unannounced,
-    /// The attachments of one packet are longer than [`Config::max_payload`].
-    #[error("the attachments of one packet may have {limit} bytes")]
-    TooLong {
-        /// The limit in bytes.
-        limit: usize,
-    },
-}
-
-/// The packet whose attachments have not all arrived, if there is one.
-#[derive(Debug, Default)]
-pub struct Assembly {
-    waiting: Option<Box<Waiting>>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    text: String,
-    wanted: usize,
-    attachments: Vec<Bytes>,
-    length: usize,
-    until: Instant,
-}
-
-impl Assembly {
-    /// Keeps the text of a packet that announced attachments.
-    pub fn begin(&mut self, packet: &Packet<'_>, text: &str, config: &Config, now: Instant) {
-        self.waiting = Some(Box::new(Waiting {
-            text: text.to_owned(),
-            wanted: packet.attachments,
-            attachments: Vec::with_capacity(packet.attachments),
-            length: 0,
-            until: after(now, config.attachment_timeout),
-        }));
-    }
-
-    /// Whether a packet still waits for attachments.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
-        self.waiting.is_some()
-    }
-
-    /// When the next attachment must be there.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
-        self.waiting.as_ref().map(|waiting| waiting.until)
-    }
-
-    /// Takes the next attachment; gives the packet's text and attachments back when they are complete.
-    ///
-    /// # Errors
-    /// No packet announced it, or the attachments are too long together.
-    pub fn push(
-        &mut self,
-        bytes: Bytes,
-        config: &Config,
-        now: Instant,
-    ) -> Result<Option<(String, Vec<Bytes>)>, AssemblyError> {
-        let waiting = self.waiting.as_mut().ok_or(AssemblyError::Unannounced)?;
-        waiting.length += bytes.len();
-        if waiting.length > config.max_payload {
-            return Err(AssemblyError::TooLong { limit: config.max_payload });
-        }
-        waiting.attachments.push(bytes);
-        waiting.until = after(now, config.attachment_timeout);
-        if waiting.attachments.len() < waiting.wanted {
-            return Ok(None);
-        }
-        Ok(self.waiting.take().map(|waiting| (waiting.text, waiting.attachments)))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,17 +128,5 @@ mod tests {
         with_attachments(&attachments, || ());
         let text = r#"{"_placeholder":true,"num":0}"#;
         assert!(serde_json::from_str::<Binary>(text).is_err());
-    }
-
-    #[test]
-    fn attachments_too_long_together_are_refused() {
-        let config = Config { max_payload: 128, ..Config::default() };
-        let now = Instant::now();
-        let text = r#"52-["a"]"#;
-        let mut assembly = Assembly::default();
-        assembly.begin(&Packet::decode(text, &config).unwrap(), text, &config, now);
-        assert_eq!(assembly.push(Bytes::from(vec![0; 100]), &config, now), Ok(None));
-        let error = assembly.push(Bytes::from(vec![0; 29]), &config, now);
-        assert_eq!(error, Err(AssemblyError::TooLong { limit: 128 }));
     }
 }

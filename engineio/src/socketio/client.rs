@@ -17,7 +17,7 @@ use std::{borrow::Cow, time::Instant};
 use bytes::Bytes;
 
 use super::{
-    attachments::{Assembly, AssemblyError},
+    assembly::{Assembly, AssemblyError, BinaryPacket},
     packet::{DecodeError, Packet, PacketType},
 };
 use crate::config::{Config, after};
@@ -60,8 +60,8 @@ pub enum ClientAction<'a> {
     Connect(Packet<'a>),
     /// An event or an answer for a connected namespace.
     Packet(Packet<'a>),
-    /// A binary packet for a connected namespace is complete: its text, which decodes, and its attachments.
-    Complete(String, Vec<Bytes>),
+    /// A binary packet for a connected namespace is complete.
+    Complete(BinaryPacket),
     /// The client leaves a namespace.
     Disconnect(Packet<'a>),
     /// The connection must be closed.
@@ -132,7 +132,7 @@ impl Client {
     pub fn binary(&mut self, bytes: Cow<'_, [u8]>, config: &Config, now: Instant) -> ClientAction<'static> {
         match self.assembly.push(Bytes::from(bytes.into_owned()), config, now) {
             Ok(None) => ClientAction::None,
-            Ok(Some((text, attachments))) => ClientAction::Complete(text, attachments),
+            Ok(Some(packet)) => ClientAction::Complete(packet),
             Err(error) => ClientAction::Close(error.into()),
         }
     }
@@ -314,8 +314,8 @@ mod tests {
         let text = r#"52-["a",{"_placeholder":true,"num":1},{"_placeholder":true,"num":0}]"#;
         assert_eq!(rig.text(text), ClientAction::None);
         assert_eq!(rig.binary(b"x"), ClientAction::None);
-        let complete = ClientAction::Complete(text.into(), vec!["x".into(), "y".into()]);
-        assert_eq!(rig.binary(b"y"), complete);
+        let ClientAction::Complete(packet) = rig.binary(b"y") else { panic!("it was the last") };
+        assert_eq!((packet.text(), packet.attachments()), (text, &[Bytes::from("x"), Bytes::from("y")][..]));
     }
 
     #[test]

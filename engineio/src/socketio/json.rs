@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{DeserializeSeed, MapAccess, SeqAccess, Visitor},
+    de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor},
 };
 use serde_json::Number;
 
@@ -36,59 +36,21 @@ pub(super) fn first(array: &str) -> &str {
 
 /// The arguments behind the name of an event that was checked before, without the brackets of the array: JSON values
 /// with commas between them.
-pub(crate) fn arguments(array: &str) -> &str {
+pub(crate) fn arguments<'a>(array: &'a str, name: &str) -> &'a str {
+    // Nearly all names stand in the array as they are. One with an escape does not, and is no beginning of what does.
+    let behind_name = array.strip_prefix("[\"").and_then(|rest| rest.strip_prefix(name)?.strip_prefix('"'));
     // JSON has no other spaces than those of ASCII.
-    let rest = split_first(array).1.trim_ascii();
+    let rest = behind_name.unwrap_or_else(|| split_first(array).1).trim_ascii();
     rest.strip_prefix(',').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default().trim_ascii()
 }
 
-/// How nearly everyone writes a placeholder, up to its number.
-const PLAIN_PLACEHOLDER: &str = "{\"_placeholder\":true,\"num\":";
-
-/// Checks placeholders in their usual form without reading the JSON again; `None` if there may be others.
-fn check_plain_placeholders(text: &str, attachments: usize) -> Option<bool> {
-    // Without an early end several bytes are compared at once.
-    if text.bytes().fold(false, |found, byte| found | (byte == b'\\')) {
-        return None;
-    }
-    let mut rest = text;
-    while let Some(at) = find_placeholder(rest) {
-        let digits = rest.get(at.checked_sub(1)?..)?.strip_prefix(PLAIN_PLACEHOLDER)?;
-        let (digits, behind) = digits.split_once('}')?;
-        let index: usize =
-            digits.parse().ok().filter(|_| digits.bytes().all(|byte| byte.is_ascii_digit()))?;
-        if index >= attachments {
-            return Some(false);
-        }
-        rest = behind;
-    }
-    Some(true)
-}
-
-/// Where the next string `"_placeholder"` begins. Few texts have another underscore, and looking for one byte costs far
-/// less than preparing the search for a word.
-fn find_placeholder(text: &str) -> Option<usize> {
-    const NAME: &str = "\"_placeholder\"";
-    let mut quotes = text.match_indices('_').filter_map(|(at, _)| at.checked_sub(1));
-    quotes.find(|&quote| text.as_bytes()[quote..].starts_with(NAME.as_bytes()))
-}
-
-/// Checks that each placeholder object names one of `attachments` attachments.
+/// Checks that each placeholder object names one of `attachments` attachments, however it is written.
 ///
-/// Where they are not written as usual, this recurses, and serde_json's own limit of 127 levels holds as well.
+/// This recurses, and serde_json's own limit of 127 levels holds as well.
 pub(super) fn check_placeholders(text: &str, attachments: usize) -> Result<(), serde_json::Error> {
-    match check_plain_placeholders(text, attachments) {
-        Some(true) => return Ok(()),
-        Some(false) => return Err(illegal_attachments()),
-        None => {}
-    }
     let mut json = serde_json::Deserializer::from_str(text);
     Placeholders { attachments }.deserialize(&mut json)?;
     json.end()
-}
-
-fn illegal_attachments<E: serde::de::Error>() -> E {
-    E::custom("illegal attachments")
 }
 
 #[derive(Clone, Copy)]
@@ -196,7 +158,7 @@ impl<'de> Visitor<'de> for Placeholders {
         }
         let in_range = index.is_some_and(|num| num < self.attachments as u64);
         if is_placeholder && !in_range {
-            return Err(illegal_attachments());
+            return Err(A::Error::custom("illegal attachments"));
         }
         Ok(Seen::Other)
     }
@@ -233,13 +195,19 @@ mod tests {
     fn the_arguments_stand_behind_the_name() {
         for (array, expected) in [
             (r#"["ev"]"#, ""),
+            (r#"["ev", {"b":1,"a":1.10}, "x" ]"#, r#"{"b":1,"a":1.10}, "x""#),
             (r#" [ "e\"v" , 1 ] "#, "1"),
             (r#"["ev",[],"]",{"a":[1, 2]}]"#, r#"[],"]",{"a":[1, 2]}"#),
+            (r#"["",7]"#, "7"),
+            (r#"["\\\\",7]"#, "7"),
+            (r#"["\\\"",7]"#, "7"),
+            (r#"["\u005cu005c",7]"#, "7"),
             ("[5,6]", "6"),
-            ("", ""),
         ] {
-            assert_eq!(arguments(array), expected, "{array}");
+            let name = name_of(array).unwrap();
+            assert_eq!(arguments(array, &name), expected, "{array}");
         }
+        assert_eq!(arguments("", ""), "", "as of the library's own events");
         assert_eq!((first(r#" [ "e\"v" , 1 ] "#), first("[]"), first("")), (r#""e\"v""#, "", ""));
     }
 

@@ -1,6 +1,7 @@
 //! Socket.IO protocol 5 without IO: packets in text and in MessagePack, attachments, acknowledgements and the client machine.
 
 mod acks;
+mod assembly;
 mod attachments;
 mod client;
 mod json;
@@ -9,7 +10,8 @@ mod packet;
 mod scan;
 
 pub use acks::{AckError, AckReply, AckSink, Acks};
-pub use attachments::{Assembly, AssemblyError, Binary, with_attachments};
+pub use assembly::{Assembly, AssemblyError, BinaryPacket};
+pub use attachments::{Binary, with_attachments};
 pub use client::{Client, ClientAction, Fault};
 pub(crate) use json::{arguments, name_of};
 pub use msgpack::Message;

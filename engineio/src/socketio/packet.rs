@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::{
     json,
-    scan::{self, ScanError},
+    scan::{self, Placeholders, ScanError},
 };
 use crate::config::Config;
 
@@ -153,17 +153,6 @@ impl<'a> Packet<'a> {
         Ok(Self { event, ..packet })
     }
 
-    /// Reads a packet that was decoded before, when its attachments were still missing: its payload needs no second
-    /// check.
-    pub(crate) fn decode_again(text: &'a str, config: &Config) -> Result<Self, DecodeError> {
-        let packet = Self::split(text, config)?;
-        if packet.kind != PacketType::BinaryEvent {
-            return Ok(packet);
-        }
-        let event = json::event_name(json::first(packet.data)).ok_or(NO_EVENT)?;
-        Ok(Self { event, ..packet })
-    }
-
     /// Takes the text apart up to the payload, which is left as it is.
     fn split(text: &'a str, config: &Config) -> Result<Self, DecodeError> {
         let first = text.chars().next().ok_or(DecodeError::Empty)?;
@@ -234,7 +223,8 @@ fn check_payload<'a>(
         ScanError::TooLong => DecodeError::TooManyArguments { limit: max_args },
         ScanError::Syntax => DecodeError::InvalidPayload(what),
     };
-    let mut event = Cow::Borrowed("");
+    let named = kind.is_binary().then_some(attachments);
+    let (mut event, mut placeholders) = (Cow::Borrowed(""), Placeholders::Good);
     match kind {
         PacketType::Connect => {
             const WANTED: &str = "CONNECT takes an object";
@@ -251,20 +241,24 @@ fn check_payload<'a>(
         }
         PacketType::Event | PacketType::BinaryEvent => {
             // The name is an element as well.
-            let array = scan::array(data, max_depth, max_args.saturating_add(1));
+            let array = scan::array(data, max_depth, max_args.saturating_add(1), named);
             let array = array.map_err(|error| refuse(error, EVENT_WANTED))?;
             event = json::event_name(array.first).ok_or(NO_EVENT)?;
             ensure(!is_reserved(&event), "this event name is reserved")?;
+            placeholders = array.placeholders;
         }
         PacketType::Ack | PacketType::BinaryAck => {
-            scan::array(data, max_depth, max_args)
-                .map_err(|error| refuse(error, "an acknowledgement is an array"))?;
+            let array = scan::array(data, max_depth, max_args, named);
+            placeholders =
+                array.map_err(|error| refuse(error, "an acknowledgement is an array"))?.placeholders;
         }
     }
-    if kind.is_binary() {
-        json::check_placeholders(data, attachments).map_err(|_| DecodeError::IllegalAttachments)?;
-    }
-    Ok(event)
+    let are_good = match placeholders {
+        Placeholders::Good => true,
+        Placeholders::OutOfRange => false,
+        Placeholders::Unusual => json::check_placeholders(data, attachments).is_ok(),
+    };
+    if are_good { Ok(event) } else { Err(DecodeError::IllegalAttachments) }
 }
 
 fn ensure(holds: bool, what: &'static str) -> Result<(), DecodeError> {

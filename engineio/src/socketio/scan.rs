@@ -22,7 +22,23 @@ pub(super) struct Array<'a> {
     pub(super) first: &'a str,
     /// How many elements there are.
     pub(super) len: usize,
+    /// The objects in it that stand for attachments.
+    pub(super) placeholders: Placeholders,
 }
+
+/// What was found of the objects that stand for attachments in a binary packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Placeholders {
+    /// Each of them names an attachment.
+    Good,
+    /// One of them names none.
+    OutOfRange,
+    /// One may be written in another way than nearly everyone does: what it is, serde_json has to say.
+    Unusual,
+}
+
+/// How nearly everyone writes a placeholder, up to its number.
+const PLACEHOLDER: &[u8] = b"{\"_placeholder\":true,\"num\":";
 
 /// Checks that a text is one JSON value.
 pub(super) fn value(text: &str, max_depth: usize) -> Result<(), ScanError> {
@@ -31,10 +47,16 @@ pub(super) fn value(text: &str, max_depth: usize) -> Result<(), ScanError> {
     scanner.end()
 }
 
-/// Checks that a text is one JSON array, of `max_len` elements at most: what is beyond them is not looked at.
-pub(super) fn array(text: &str, max_depth: usize, max_len: usize) -> Result<Array<'_>, ScanError> {
-    let mut scanner = Scanner::new(text, max_depth);
-    let mut array = Array { first: "", len: 0 };
+/// Checks that a text is one JSON array, of `max_len` elements at most: what is beyond them is not looked at. In that of
+/// a binary packet, placeholders are found for so many attachments.
+pub(super) fn array(
+    text: &str,
+    max_depth: usize,
+    max_len: usize,
+    attachments: Option<usize>,
+) -> Result<Array<'_>, ScanError> {
+    let mut scanner = Scanner { attachments, ..Scanner::new(text, max_depth) };
+    let mut array = Array { first: "", len: 0, placeholders: Placeholders::Good };
     scanner.skip_space();
     scanner.expect(b'[')?;
     scanner.enter(false)?;
@@ -59,7 +81,7 @@ pub(super) fn array(text: &str, max_depth: usize, max_len: usize) -> Result<Arra
         }
     }
     scanner.end()?;
-    Ok(array)
+    Ok(Array { placeholders: scanner.placeholders, ..array })
 }
 
 /// The first element of an array that was checked before, and what stands behind it.
@@ -82,12 +104,23 @@ struct Scanner<'a> {
     max_depth: usize,
     /// A bit for each open array (0) or object (1), the innermost lowest.
     objects: u128,
+    /// How many attachments placeholders may name; `None` where an object is just an object.
+    attachments: Option<usize>,
+    placeholders: Placeholders,
 }
 
 impl<'a> Scanner<'a> {
     fn new(text: &'a str, max_depth: usize) -> Self {
         let max_depth = max_depth.min(MAX_JSON_DEPTH);
-        Self { bytes: text.as_bytes(), at: 0, depth: 0, max_depth, objects: 0 }
+        Self {
+            bytes: text.as_bytes(),
+            at: 0,
+            depth: 0,
+            max_depth,
+            objects: 0,
+            attachments: None,
+            placeholders: Placeholders::Good,
+        }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -178,6 +211,10 @@ impl<'a> Scanner<'a> {
     fn open(&mut self, is_object: bool) -> Result<bool, ScanError> {
         self.at += 1;
         self.enter(is_object)?;
+        if is_object && self.attachments.is_some_and(|attachments| self.placeholder(attachments)) {
+            self.leave();
+            return Ok(false);
+        }
         self.skip_space();
         if self.eat(if is_object { b'}' } else { b']' }) {
             self.leave();
@@ -191,9 +228,30 @@ impl<'a> Scanner<'a> {
 
     fn key(&mut self) -> Result<(), ScanError> {
         self.skip_space();
+        let start = self.at;
         self.string()?;
+        if self.attachments.is_some() && may_be_placeholder(&self.bytes[start..self.at]) {
+            self.placeholders = Placeholders::Unusual;
+        }
         self.skip_space();
         self.expect(b':')
+    }
+
+    /// Walks over the rest of an object that is a placeholder written as usual; answers whether it is one.
+    fn placeholder(&mut self, attachments: usize) -> bool {
+        let Some(rest) = self.bytes[self.at - 1..].strip_prefix(PLACEHOLDER) else { return false };
+        let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        // No limit on attachments has more digits.
+        let is_number = matches!(digits, 1..=9) && (digits == 1 || rest[0] != b'0');
+        if !is_number || rest.get(digits) != Some(&b'}') {
+            return false;
+        }
+        let number = rest[..digits].iter().fold(0, |number, digit| 10 * number + usize::from(digit - b'0'));
+        if number >= attachments && self.placeholders == Placeholders::Good {
+            self.placeholders = Placeholders::OutOfRange;
+        }
+        self.at += PLACEHOLDER.len() + digits;
+        true
     }
 
     fn string(&mut self) -> Result<(), ScanError> {
@@ -255,6 +313,11 @@ impl<'a> Scanner<'a> {
     }
 }
 
+/// Whether a key in its quotes is, or becomes once its escapes are read, that of a placeholder.
+fn may_be_placeholder(key: &[u8]) -> bool {
+    key == b"\"_placeholder\"" || key.contains(&b'\\')
+}
+
 /// The bytes of a string before the next one that means something: its end, an escape, or what no string may have.
 /// `None` if there is none.
 ///
@@ -278,7 +341,9 @@ fn special_bytes(word: u64) -> u64 {
     const HIGHEST: u64 = u64::from_le_bytes([0x80; 8]);
     let less_than = |word: u64, limit: u8| word.wrapping_sub(LOWEST * u64::from(limit)) & !word & HIGHEST;
     let equal = |wanted: u8| less_than(word ^ (LOWEST * u64::from(wanted)), 1);
-    less_than(word, b' ') | equal(b'"') | equal(b'\\')
+    // With their second bit turned over, a quote is the first character behind the control characters, and a space is
+    // behind it.
+    less_than(word ^ (LOWEST * 2), (b'"' ^ 2) + 1) | equal(b'\\')
 }
 
 #[cfg(test)]
@@ -354,7 +419,7 @@ mod tests {
     fn depth_is_counted_outside_strings_only() {
         assert_eq!(value("[[]]", 2), Ok(()));
         assert_eq!(value("[{\"a\":[]}]", 2), Err(ScanError::TooDeep));
-        assert_eq!(array("[[[]]]", 2, 9), Err(ScanError::TooDeep));
+        assert_eq!(array("[[[]]]", 2, 9, None), Err(ScanError::TooDeep));
         assert_eq!(value(r#"["[[[[\"[[["]"#, 1), Ok(()));
         assert_eq!(value("[[],[],[],[]]", 2), Ok(()));
         assert_eq!(value(&"[".repeat(times(100_000)), 128), Err(ScanError::TooDeep));
@@ -365,7 +430,7 @@ mod tests {
 
     #[test]
     fn the_parts_of_an_array_are_found() {
-        let parts = |text| array(text, 9, 9).map(|array| (array.first, array.len)).ok();
+        let parts = |text| array(text, 9, 9, None).map(|array| (array.first, array.len)).ok();
         assert_eq!(parts("[]"), Some(("", 0)));
         assert_eq!(parts(r#" [ "a" , 1 ] "#), Some((r#""a""#, 2)));
         assert_eq!(parts(r#"[{"a":[1, 2]},"]",3]"#), Some((r#"{"a":[1, 2]}"#, 3)));
@@ -376,11 +441,11 @@ mod tests {
 
     #[test]
     fn what_is_beyond_the_longest_array_is_not_looked_at() {
-        assert!(array("[1,2]", 1, 2).is_ok());
-        assert_eq!(array("[1,2,3]", 1, 2), Err(ScanError::TooLong));
-        assert_eq!(array("[1,2,no JSON", 1, 2), Err(ScanError::TooLong));
-        assert_eq!(array("[1,2 3]", 1, 2), Err(ScanError::Syntax));
-        assert!(array("[]", 1, 0).is_ok());
+        assert!(array("[1,2]", 1, 2, None).is_ok());
+        assert_eq!(array("[1,2,3]", 1, 2, None), Err(ScanError::TooLong));
+        assert_eq!(array("[1,2,no JSON", 1, 2, None), Err(ScanError::TooLong));
+        assert_eq!(array("[1,2 3]", 1, 2, None), Err(ScanError::Syntax));
+        assert!(array("[]", 1, 0, None).is_ok());
     }
 
     #[test]
@@ -403,6 +468,34 @@ mod tests {
         #[test]
         fn whatever_looks_like_json_is_judged_as_serde_json_judges_it(text in r#"[\[\]{}:,"\\ u01.eE+\-atruflsn]{0,24}"#) {
             agrees_with_serde(&text);
+        }
+    }
+
+    #[test]
+    fn placeholders_are_found_on_the_way() {
+        let found = |text: &str| array(text, 9, 9, Some(2)).unwrap().placeholders;
+        for (text, expected) in [
+            (r#"["_placeholder",{"num":9},{"a":"\"_placeholder\""}]"#, Placeholders::Good),
+            (r#"[{"_placeholder":true,"num":0},[{"_placeholder":true,"num":1}]]"#, Placeholders::Good),
+            (r#"[{"_placeholder":true,"num":2},{"_placeholder":true,"num":1}]"#, Placeholders::OutOfRange),
+            (r#"[{"_placeholder":true,"num":-1}]"#, Placeholders::Unusual),
+            (r#"[{"_placeholder":true,"num":1234567890}]"#, Placeholders::Unusual),
+            (r#"[{"_placeholder":true,"num":0,"more":1}]"#, Placeholders::Unusual),
+            (r#"[{ "_placeholder":true,"num":0}]"#, Placeholders::Unusual),
+            (r#"[{"num":0,"_placeholder":true}]"#, Placeholders::Unusual),
+            (r#"[{"_\u0070laceholder":true,"num":2},{"_placeholder":true,"num":2}]"#, Placeholders::Unusual),
+        ] {
+            assert_eq!(found(text), expected, "{text}");
+        }
+        let placeholder = r#"[{"_placeholder":true,"num":2}]"#;
+        assert_eq!(
+            array(placeholder, 9, 9, None).unwrap().placeholders,
+            Placeholders::Good,
+            "it is an object"
+        );
+        assert_eq!(array(placeholder, 1, 9, Some(9)), Err(ScanError::TooDeep));
+        for text in [r#"[{"_placeholder":true,"num":01}]"#, r#"[{"_placeholder":true,"num":}]"#] {
+            assert_eq!(array(text, 9, 9, Some(9)), Err(ScanError::Syntax), "{text}");
         }
     }
 }

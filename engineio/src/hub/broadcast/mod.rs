@@ -100,7 +100,7 @@ impl BroadcastOperator {
         }
     }
 
-    fn publish(&self, draft: Draft) {
+    fn publish(&self, draft: Draft<'_>) {
         let volatile = self.selection.volatile;
         // Listeners to what is sent are called before, as no lock may be held.
         if self.namespace.is_overheard() {

@@ -3,12 +3,16 @@
 use parking_lot::RwLock;
 
 use super::server_side::{Listener, ServerSideListeners};
-use crate::hub::{listeners::Listeners, middleware::Middleware, outgoing::OutgoingCount};
+use crate::hub::{
+    listeners::{Listeners, SharedListeners},
+    middleware::Middleware,
+    outgoing::OutgoingCount,
+};
 
 /// The listeners and middlewares of a namespace, or those that a parent has for all its children.
 #[derive(Default)]
 pub(crate) struct Hooks {
-    listeners: RwLock<Listeners>,
+    listeners: SharedListeners,
     pub(crate) middlewares: RwLock<Vec<Middleware>>,
     pub(super) server_side: ServerSideListeners,
     /// Who listens to what is sent, those of the namespace's sockets included.
@@ -17,11 +21,11 @@ pub(crate) struct Hooks {
 
 impl Hooks {
     pub(crate) fn change_listeners<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
-        self.outgoing.change(&mut self.listeners.write(), change)
+        self.listeners.change(|listeners| self.outgoing.change(listeners, change))
     }
 
     pub(crate) fn table(&self) -> Listeners {
-        self.listeners.read().clone()
+        self.listeners.get()
     }
 
     pub(crate) fn add_server_side(&self, event: &str, listener: Listener) {

@@ -7,8 +7,6 @@ use crate::{
     config::after,
     hub::{
         adapter::Answered,
-        encode,
-        event::Event,
         peer::Peer,
         recovery::{Claim, History, SessionClaim, SessionReply, until},
         refusals::Refusal,
@@ -60,8 +58,7 @@ impl Namespace {
         };
         let (moved, awaited) = history.open().sort(replies, all_answered, self.config().cluster_timeout)?;
         until(history, deadline, |book| book.has_heard(&awaited).then_some(())).await?;
-        let encode = |event: &Event| encode::draft(self.route(), None, &event.name, &event.args).ok();
         let occupancy = Occupancy::of(self);
-        history.open().take_in(claim.pid, *moved, self.config(), occupancy, encode)
+        history.open().take_in(claim.pid, *moved, self.config(), occupancy, self.route())
     }
 }

@@ -19,7 +19,11 @@ use super::{
 };
 use crate::{
     config::{Config, after},
-    hub::{encode::Draft, event::Event, namespace::Occupancy},
+    hub::{
+        encode::{self, Draft, Route},
+        event::Event,
+        namespace::Occupancy,
+    },
     sid::Sid,
 };
 
@@ -148,14 +152,14 @@ impl Book<'_> {
     }
 
     /// Makes a session of another server one of this server's own, whose client is away. What its client missed there,
-    /// and what has been heard here alone, are events for that client, encoded by `encode`. `None` if some may be lacking.
+    /// and what has been heard here alone, are events for that client. `None` if some may be lacking.
     pub(crate) fn take_in(
         &mut self,
         pid: Sid,
         moved: MovedSession,
         config: &Config,
         occupancy: Option<Occupancy>,
-        encode: impl Fn(&Event) -> Option<Draft>,
+        route: Route<'_>,
     ) -> Option<()> {
         moved.fits(config).then_some(())?;
         let now = self.history.runtime.now();
@@ -163,7 +167,9 @@ impl Book<'_> {
         let membership = moved.membership();
         let later = self.state.log.later(&moved.id, &membership, |tag| moved.known(tag))?;
         let later: Vec<Event> = later.into_iter().map(|packet| packet.event()).collect::<Option<_>>()?;
-        let drafts: Vec<Draft> = moved.missed.iter().chain(&later).map(encode).collect::<Option<_>>()?;
+        let missed = moved.missed.iter().chain(&later);
+        let drafts = missed.map(|event| encode::draft(route, None, &event.name, &event.args).ok());
+        let drafts: Vec<Draft<'_>> = drafts.collect::<Option<_>>()?;
         let start = self.state.log.last();
         for draft in drafts {
             let own = self.history.tag.mark(self.state.log.number());

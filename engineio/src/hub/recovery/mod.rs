@@ -169,7 +169,7 @@ impl Book<'_> {
     /// Numbers an event, lets `send` hand it to those who are there, and keeps it for those who are not.
     pub(crate) fn publish<R>(
         &mut self,
-        draft: Draft,
+        draft: Draft<'_>,
         audience: Audience,
         send: impl FnOnce(&Encoded) -> R,
     ) -> R {
@@ -188,7 +188,7 @@ impl Book<'_> {
     pub(crate) fn hear(
         &mut self,
         offset: Option<&str>,
-        draft: Draft,
+        draft: Draft<'_>,
         audience: Audience,
         send: impl FnOnce(&Encoded),
     ) {
@@ -328,7 +328,7 @@ impl Book<'_> {
 }
 
 /// Lets `send` hand out an event by the name it has here.
-fn send_with_offset<R>(own: Mark, draft: Draft, send: impl FnOnce(&Encoded) -> R) -> (Encoded, R) {
+fn send_with_offset<R>(own: Mark, draft: Draft<'_>, send: impl FnOnce(&Encoded) -> R) -> (Encoded, R) {
     let packet = draft.finish_with_offset(|out| own.write(out));
     let sent = send(&packet);
     (packet, sent)

@@ -18,7 +18,7 @@ use std::{
     time::Instant,
 };
 
-use parking_lot::{Mutex, RwLock};
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
@@ -27,7 +27,7 @@ use super::{
     encode,
     handshake::Handshake,
     inbox::Inbox,
-    listeners::Listeners,
+    listeners::{Listeners, SharedListeners},
     listening::listening,
     namespace::{Entry, Namespace, Occupancy},
     peer::Peer,
@@ -62,7 +62,7 @@ pub(crate) struct Inner {
     state: Mutex<State>,
     /// A copy of what the state says, to be looked at before each event that is sent without the lock.
     gone: AtomicBool,
-    pub(crate) listeners: RwLock<Listeners>,
+    pub(crate) listeners: SharedListeners,
     pub(crate) inbox: Inbox,
     /// Most sockets never owe an answer.
     acks: Mutex<Option<Box<AckTable>>>,
@@ -95,8 +95,9 @@ struct State {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        let listeners = self.listeners.get_mut();
-        self.namespace.hooks().outgoing.change(listeners, |listeners| *listeners = Listeners::default());
+        let outgoing = &self.namespace.hooks().outgoing;
+        self.listeners
+            .change(|listeners| outgoing.change(listeners, |listeners| *listeners = Listeners::default()));
     }
 }
 
@@ -151,7 +152,7 @@ impl Socket {
             auth: (!auth.is_empty()).then(|| auth.into()),
             state: Mutex::new(state),
             gone: AtomicBool::new(false),
-            listeners: RwLock::new(Listeners::default()),
+            listeners: SharedListeners::default(),
             inbox: Inbox::claimed(),
             acks: Mutex::new(None),
             leave,
@@ -255,11 +256,12 @@ impl Socket {
 
     /// Changes the socket's own listeners.
     pub(crate) fn change_listeners<T>(&self, change: impl FnOnce(&mut Listeners) -> T) -> T {
-        self.0.namespace.hooks().outgoing.change(&mut self.0.listeners.write(), change)
+        let outgoing = &self.0.namespace.hooks().outgoing;
+        self.0.listeners.change(|listeners| outgoing.change(listeners, change))
     }
 
     fn own_listeners(&self) -> Listeners {
-        self.0.listeners.read().clone()
+        self.0.listeners.get()
     }
 
     /// Whether somebody listens to what is sent to this socket.

@@ -189,7 +189,7 @@ impl Socket {
     }
 
     /// Sends an event, which is kept for the client if it may come back.
-    pub(super) fn send_event(&self, draft: Draft, manner: Manner) -> Sent {
+    pub(super) fn send_event(&self, draft: Draft<'_>, manner: Manner) -> Sent {
         match self.0.namespace.history().filter(|_| self.0.pid.is_some()) {
             None => self.send_packet(draft.finish(), manner),
             Some(_) if manner.volatile => self.send_packet(draft.finish_without_offset(), manner),
@@ -197,7 +197,7 @@ impl Socket {
         }
     }
 
-    fn send_kept(&self, history: &History, draft: Draft) -> Sent {
+    fn send_kept(&self, history: &History, draft: Draft<'_>) -> Sent {
         let _turn = Turn::begin(self.0.peer.runtime());
         let mut book = history.open();
         let phase = self.0.state.lock().phase;
