@@ -16,11 +16,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use http::{
-    HeaderValue, Method, StatusCode,
-    header::{ALLOW, VARY},
-    request::Parts,
-};
+use http::{HeaderValue, Method, StatusCode, header::ALLOW, request::Parts};
 use hyper::body::Body;
 
 use crate::{
@@ -102,9 +98,7 @@ impl Api {
             }
             Found::Nothing => self.file(&parts),
         };
-        if !response.headers().contains_key(VARY) {
-            self.cors.decorate(&parts.headers, response.headers_mut());
-        }
+        self.cors.decorate(&parts.headers, response.headers_mut());
         response::harden(response.headers_mut());
         if parts.method == Method::HEAD { response::without_body(response) } else { response }
     }

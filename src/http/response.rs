@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{
-        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY,
+        CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, REFERRER_POLICY, VARY,
         X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
     },
 };
@@ -42,8 +42,8 @@ pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     response
 }
 
-/// Adds the headers that keep browsers from guessing types, framing the page and telling where users come from, unless
-/// they are there.
+/// Adds the headers that keep browsers from guessing types, framing the page and telling where users come from, and
+/// caches from giving one origin what was meant for another, unless they are there.
 pub fn harden(headers: &mut HeaderMap) {
     if headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
         return;
@@ -51,6 +51,7 @@ pub fn harden(headers: &mut HeaderMap) {
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(VARY).or_insert(HeaderValue::from_static("Origin"));
 }
 
 /// Turns the answer of a GET into that of a HEAD: the same headers, `Content-Length` included, and no body.
@@ -67,6 +68,18 @@ pub fn without_body(response: Response) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_response_says_that_its_origin_matters_unless_it_says_more() {
+        let mut response = empty(StatusCode::NO_CONTENT);
+        harden(response.headers_mut());
+        assert_eq!(response.headers()[VARY], "Origin");
+        assert_eq!(json(StatusCode::OK, "{}").headers()[VARY], "Origin");
+        let mut response = empty(StatusCode::NO_CONTENT);
+        response.headers_mut().insert(VARY, HeaderValue::from_static("Origin, Cookie"));
+        harden(response.headers_mut());
+        assert_eq!(response.headers()[VARY], "Origin, Cookie");
+    }
 
     #[test]
     fn a_head_answer_tells_the_length_of_the_body_it_does_not_have() {
