@@ -99,7 +99,6 @@ impl Api {
             Found::Nothing => self.file(&parts),
         };
         self.cors.decorate(&parts.headers, response.headers_mut());
-        response::harden(response.headers_mut());
         if parts.method == Method::HEAD { response::without_body(response) } else { response }
     }
 

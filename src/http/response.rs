@@ -15,12 +15,34 @@ use http_body_util::Full;
 /// A response whose whole body is at hand.
 pub type Response = http::Response<Full<Bytes>>;
 
+/// The headers that every response has: they keep browsers from guessing types, framing the page and telling where users
+/// come from, and caches from giving one origin what was meant for another.
+fn of_every_response() -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
+    headers
+}
+
+fn respond(status: StatusCode, headers: HeaderMap, body: Full<Bytes>) -> Response {
+    let mut response = Response::new(body);
+    *response.status_mut() = status;
+    *response.headers_mut() = headers;
+    response
+}
+
 /// A response without a body.
 #[must_use]
 pub fn empty(status: StatusCode) -> Response {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = status;
-    response
+    respond(status, of_every_response(), Full::default())
+}
+
+/// A response with content whose type is still to be told.
+#[must_use]
+pub fn file(content: &'static [u8]) -> Response {
+    respond(StatusCode::OK, of_every_response(), Full::new(Bytes::from_static(content)))
 }
 
 /// A JSON response that no cache keeps and no page embeds.
@@ -28,30 +50,14 @@ pub fn empty(status: StatusCode) -> Response {
 pub fn json(status: StatusCode, body: impl Into<Bytes>) -> Response {
     // Copied as a whole, as that costs half of putting one header after the other into an empty map.
     static HEADERS: LazyLock<HeaderMap> = LazyLock::new(|| {
-        let mut headers = HeaderMap::new();
+        let mut headers = of_every_response();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let nothing_inside = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
         headers.insert(CONTENT_SECURITY_POLICY, nothing_inside);
-        harden(&mut headers);
         headers
     });
-    let mut response = Response::new(Full::new(body.into()));
-    *response.status_mut() = status;
-    *response.headers_mut() = HEADERS.clone();
-    response
-}
-
-/// Adds the headers that keep browsers from guessing types, framing the page and telling where users come from, and
-/// caches from giving one origin what was meant for another, unless they are there.
-pub fn harden(headers: &mut HeaderMap) {
-    if headers.contains_key(X_CONTENT_TYPE_OPTIONS) {
-        return;
-    }
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.entry(VARY).or_insert(HeaderValue::from_static("Origin"));
+    respond(status, HEADERS.clone(), Full::new(body.into()))
 }
 
 /// Turns the answer of a GET into that of a HEAD: the same headers, `Content-Length` included, and no body.
@@ -70,15 +76,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_response_says_that_its_origin_matters_unless_it_says_more() {
-        let mut response = empty(StatusCode::NO_CONTENT);
-        harden(response.headers_mut());
-        assert_eq!(response.headers()[VARY], "Origin");
-        assert_eq!(json(StatusCode::OK, "{}").headers()[VARY], "Origin");
-        let mut response = empty(StatusCode::NO_CONTENT);
-        response.headers_mut().insert(VARY, HeaderValue::from_static("Origin, Cookie"));
-        harden(response.headers_mut());
-        assert_eq!(response.headers()[VARY], "Origin, Cookie");
+    fn every_response_has_what_browsers_and_caches_must_know() {
+        for response in [empty(StatusCode::NO_CONTENT), file(b"content"), json(StatusCode::OK, "{}")] {
+            for (name, value) in &of_every_response() {
+                assert_eq!(response.headers().get(name), Some(value));
+            }
+        }
     }
 
     #[test]

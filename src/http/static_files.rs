@@ -2,12 +2,10 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
 use http::{
     HeaderMap, HeaderValue, Method, StatusCode,
     header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH},
 };
-use http_body_util::Full;
 use sha2::{Digest, Sha256};
 
 use super::{Response, response};
@@ -77,7 +75,7 @@ impl StaticFiles {
         } else if is_fresh(headers, &file.etag) {
             response::empty(StatusCode::NOT_MODIFIED)
         } else {
-            let mut response = Response::new(Full::new(Bytes::from_static(file.asset.content)));
+            let mut response = response::file(file.asset.content);
             let content_type = HeaderValue::from_static(content_type(file.asset.path));
             response.headers_mut().insert(CONTENT_TYPE, content_type);
             response
