@@ -19,7 +19,6 @@ mod waiting;
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
     sync::{Arc, Weak},
-    task::Waker,
     time::{Duration, Instant},
 };
 
@@ -28,7 +27,7 @@ use parking_lot::{Mutex, MutexGuard};
 use self::{
     log::Log,
     offset::{Mark, Offset, Tag},
-    waiting::Woken,
+    waiting::{Waiters, Woken},
 };
 use super::{
     encode::Draft,
@@ -78,8 +77,7 @@ struct State {
     open_claims: usize,
     /// The `pid`s that other servers have been asked for.
     asked_for: HashSet<Sid>,
-    /// Who looks again when something has changed.
-    waiting: Vec<Waker>,
+    waiting: Waiters,
 }
 
 /// A client by its `pid`.

@@ -10,6 +10,29 @@ use std::{
 use super::{Book, History};
 use crate::hub::runtime::Timed;
 
+/// The tasks that look again when something has changed.
+#[derive(Default)]
+pub(super) struct Waiters {
+    tasks: Vec<Waker>,
+    /// How often they have been woken: whoever has entered since the last time still stands in the list.
+    round: u64,
+}
+
+/// Where a task has entered. Many may wait at once, so that none looks for itself in the list.
+struct Place {
+    round: u64,
+    task: Waker,
+}
+
+impl Waiters {
+    fn enter(&mut self, place: &mut Option<Place>, task: &Waker) {
+        if !place.as_ref().is_some_and(|place| place.round == self.round && place.task.will_wake(task)) {
+            self.tasks.push(task.clone());
+            *place = Some(Place { round: self.round, task: task.clone() });
+        }
+    }
+}
+
 /// Tasks to be woken when the history is closed.
 #[derive(Default)]
 pub(super) struct Woken(Vec<Waker>);
@@ -23,7 +46,9 @@ impl Drop for Woken {
 impl Book<'_> {
     /// Lets those look again who wait for something in the history.
     pub(super) fn wake(&mut self) {
-        self.woken.0.append(&mut self.state.waiting);
+        let Waiters { tasks, round } = &mut self.state.waiting;
+        self.woken.0.append(tasks);
+        *round += 1;
     }
 }
 
@@ -33,7 +58,7 @@ pub(crate) async fn until<T>(
     deadline: Instant,
     mut look: impl FnMut(&mut Book<'_>) -> Option<T>,
 ) -> Option<T> {
-    let mut is_armed = false;
+    let (mut is_armed, mut place) = (false, None);
     poll_fn(|cx| {
         let mut book = history.open();
         if let Some(found) = look(&mut book) {
@@ -42,9 +67,7 @@ pub(crate) async fn until<T>(
         if history.runtime.now() >= deadline {
             return Poll::Ready(None);
         }
-        if !book.state.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-            book.state.waiting.push(cx.waker().clone());
-        }
+        book.state.waiting.enter(&mut place, cx.waker());
         drop(book);
         if !std::mem::replace(&mut is_armed, true) {
             let this: Weak<dyn Timed> = Weak::<History>::clone(&history.this);
@@ -53,4 +76,33 @@ pub(crate) async fn until<T>(
         Poll::Pending
     })
     .await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::Arc, task::Wake};
+
+    use super::*;
+
+    struct Task;
+
+    impl Wake for Task {
+        fn wake(self: Arc<Self>) {}
+    }
+
+    #[test]
+    fn a_task_stands_in_the_list_once_and_enters_again_when_it_was_woken_or_is_another() {
+        let [first, second] = [(); 2].map(|()| Waker::from(Arc::new(Task)));
+        let (mut waiters, mut place) = (Waiters::default(), None);
+        for _ in 0..2 {
+            waiters.enter(&mut place, &first);
+        }
+        assert_eq!(waiters.tasks.len(), 1);
+        waiters.enter(&mut place, &second);
+        assert_eq!(waiters.tasks.len(), 2, "what waits may go on in another task");
+        waiters.tasks.clear();
+        waiters.round += 1;
+        waiters.enter(&mut place, &second);
+        assert_eq!(waiters.tasks.len(), 1);
+    }
 }
