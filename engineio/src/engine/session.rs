@@ -88,7 +88,7 @@ pub enum Input<'a> {
     TransportLost(CloseReason),
     /// The server wants the session to end.
     Close,
-    /// A poll is about to be answered with the close packet.
+    /// A poll is answered with the close packet.
     FarewellSent,
     /// The server has stopped reading, so what keeps the session alive may be on its way: it gets its full time again.
     ReadingHeld,
@@ -202,7 +202,7 @@ impl Session {
 
     /// Whether the session is over but for the last packets, which polls are to fetch.
     #[must_use]
-    pub fn is_owed_a_poll(&self) -> bool {
+    pub fn awaits_last_poll(&self) -> bool {
         matches!(self.phase, Phase::Closing { .. })
     }
 

@@ -91,7 +91,7 @@ impl Inbox {
 
     /// The next job, or `None`, which frees the listeners.
     pub(crate) fn next(&self) -> Option<Job> {
-        if self.move_on(BUSY, FREE).is_ok() {
+        if self.move_on(BUSY, FREE) != Err(AWAITED) {
             return None;
         }
         let mut waiting = self.waiting.lock();

@@ -199,6 +199,18 @@ impl Outbox {
     pub fn take_packets(&self, revision: Revision, config: &Config) -> Vec<Encoded> {
         self.change(|state| state.queue.take_packets(revision, config))
     }
+
+    /// The same for a session that ends: if there are none, nothing more is taken.
+    #[must_use]
+    pub fn take_packets_or_finish(&self, revision: Revision, config: &Config) -> Vec<Encoded> {
+        self.change(|state| {
+            let packets = state.queue.take_packets(revision, config);
+            if packets.is_empty() {
+                state.finish(None);
+            }
+            packets
+        })
+    }
 }
 
 impl State {

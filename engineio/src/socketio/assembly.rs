@@ -26,25 +26,23 @@ pub enum AssemblyError {
 
 /// The packet whose attachments have not all arrived, if there is one.
 #[derive(Debug, Default)]
-pub struct Assembly {
+pub(super) struct Assembly {
     waiting: Option<BinaryPacket>,
 }
 
 impl Assembly {
     /// Keeps a packet that announced attachments, and the text it was read from.
-    pub fn begin(&mut self, packet: &Packet<'_>, text: &str, config: &Config, now: Instant) {
+    pub(super) fn begin(&mut self, packet: &Packet<'_>, text: &str, config: &Config, now: Instant) {
         self.waiting = Some(BinaryPacket::new(packet, text, after(now, config.attachment_timeout)));
     }
 
     /// Whether a packet still waits for attachments.
-    #[must_use]
-    pub fn is_waiting(&self) -> bool {
+    pub(super) fn is_waiting(&self) -> bool {
         self.waiting.is_some()
     }
 
     /// When the next attachment must be there.
-    #[must_use]
-    pub fn deadline(&self) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         self.waiting.as_ref().map(|BinaryPacket(waiting)| waiting.head.until)
     }
 
@@ -52,7 +50,7 @@ impl Assembly {
     ///
     /// # Errors
     /// No packet announced it, or the attachments are too long together.
-    pub fn push(
+    pub(super) fn push(
         &mut self,
         bytes: Bytes,
         config: &Config,
@@ -143,7 +141,7 @@ impl BinaryPacket {
         })
     }
 
-    /// The packet as it was read.
+    /// The packet as it was read, but for a query, which only a CONNECT has.
     #[must_use]
     pub fn packet(&self) -> Packet<'_> {
         let Parts { head, text, attachments: _ } = &*self.0;

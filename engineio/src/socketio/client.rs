@@ -294,6 +294,16 @@ mod tests {
     }
 
     #[test]
+    fn in_protocol_four_an_event_with_attachments_may_name_the_query_as_well() {
+        let mut rig = Rig::connected();
+        rig.client.has_queries = true;
+        rig.client.accept("/a");
+        assert_eq!(rig.text(r#"51-/a?x=1,["ev"]"#), ClientAction::None);
+        let ClientAction::Complete(packet) = rig.binary(b"x") else { panic!("it was the last") };
+        assert_eq!(packet.packet().namespace, "/a");
+    }
+
+    #[test]
     fn an_event_after_the_clients_own_disconnect_closes() {
         let mut rig = Rig::connected();
         assert!(matches!(rig.text("1"), ClientAction::Disconnect(_)));

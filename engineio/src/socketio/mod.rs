@@ -10,7 +10,7 @@ mod packet;
 mod scan;
 
 pub use acks::{AckError, AckReply, AckSink, Acks};
-pub use assembly::{Assembly, AssemblyError, BinaryPacket};
+pub use assembly::{AssemblyError, BinaryPacket};
 pub use attachments::{Binary, with_attachments};
 pub use client::{Client, ClientAction, Fault};
 pub(crate) use json::{arguments, name_of};

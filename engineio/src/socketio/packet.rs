@@ -315,6 +315,16 @@ mod tests {
         Packet::decode(text, &CONFIG)
     }
 
+    #[test]
+    fn texts_in_a_binary_packet_are_those_of_any_other() {
+        // Half of a pair of surrogates, and a number without end, are JSON; who wants them as something else hears of it.
+        for data in [r#"["a","\ud800"]"#, r#"["a","\n",1e999]"#] {
+            for head in ["2", "51-"] {
+                assert!(decode(&format!("{head}{data}")).is_ok(), "{head}{data}");
+            }
+        }
+    }
+
     fn check(text: &str, kind: PacketType, namespace: &str, id: Option<AckId>, event: &str, data: &str) {
         let packet = decode(text).unwrap_or_else(|error| panic!("{text}: {error}"));
         let got = (packet.kind, packet.namespace, packet.id, packet.event.as_ref(), packet.data);

@@ -74,7 +74,23 @@ fn a_client_hears_of_the_end_of_its_session_whatever_is_sent_meanwhile() {
         while !read(&poll(&case), &mut found) {}
         closer.join().unwrap();
         let sent = sender.join().unwrap();
-        assert!(found.is_empty() || sent == [Sent::Queued], "{found:?} {sent:?}");
+        assert_eq!(found.len(), usize::from(sent == [Sent::Queued]), "{found:?} {sent:?}");
         assert!(case.peer.ended().is_some());
+    });
+}
+
+#[test]
+fn what_is_sent_right_before_the_end_of_a_session_comes_before_it() {
+    check(3, || {
+        let case = Case::new(Transport::Polling, Config::default());
+        let peer = Arc::clone(&case.peer);
+        let closer = loom::thread::spawn(move || {
+            let sent = peer.send_text("a1");
+            peer.close();
+            sent
+        });
+        let mut found = Vec::new();
+        while !read(&poll(&case), &mut found) {}
+        assert_eq!((closer.join().unwrap(), &found[..]), (Sent::Queued, &["a1".to_owned()][..]));
     });
 }

@@ -47,14 +47,11 @@ impl Peer {
         let moves_deadline = matches!(input, Input::UpgradeOpened(_) | Input::UpgradeLost);
         let (was_owed, is_owed, action) = {
             let mut session = self.session.lock();
-            let was_owed = session.is_owed_a_poll();
+            let was_owed = session.awaits_last_poll();
             let action = session.handle(input, &self.config, turn::now(&self.runtime));
             self.is_open.store(session.is_open(), Ordering::Release);
-            (was_owed, session.is_owed_a_poll(), action)
+            (was_owed, session.awaits_last_poll(), action)
         };
-        if is_owed && !was_owed {
-            self.wake();
-        }
         match action {
             Action::Deliver(data) => return self.deliver(data),
             Action::SendPing => self.send_ping(),
@@ -81,6 +78,9 @@ impl Peer {
                 self.end(reason);
             }
             Action::None | Action::Refuse | Action::Switch | Action::Farewell => {}
+        }
+        if is_owed && !was_owed {
+            self.wake();
         }
         if action != Action::None || moves_deadline {
             self.rearm();

@@ -20,14 +20,16 @@ pub enum PollAnswer {
 impl Peer {
     /// The answer for the waiting poll, if there is one.
     ///
-    /// That the session is to end is not told before all that was sent before has been fetched, and the session is there
-    /// as long, however late something was sent.
+    /// That the session is to end is not told before all that was taken to be sent has been fetched.
     #[must_use]
     pub fn poll_answer(self: &Arc<Self>) -> Option<PollAnswer> {
-        if let Some(payload) = self.take_payload() {
+        // Found out first: what was sent before the session was closed is in the queue then.
+        let is_ending = !self.is_open() && self.session.lock().awaits_last_poll();
+        let payload = if is_ending { self.take_last_payload() } else { self.take_payload() };
+        if let Some(payload) = payload {
             return Some(PollAnswer::Payload(payload));
         }
-        if !self.is_open() && self.session.lock().is_owed_a_poll() {
+        if is_ending {
             self.feed(Input::FarewellSent);
         }
         let packet = match self.ended() {
@@ -52,13 +54,19 @@ impl Peer {
         (!packets.is_empty()).then(|| self.join(&packets))
     }
 
+    /// Takes what one polling response may carry; if nothing waits, nothing more is taken to be sent.
+    fn take_last_payload(&self) -> Option<PollPayload> {
+        let packets = self.outbox.take_packets_or_finish(self.revision, &self.config);
+        (!packets.is_empty()).then(|| self.join(&packets))
+    }
+
     /// Answers a poll of a session that ends: what was sent before, or, if there is nothing left, the close packet.
     ///
     /// Never both: the official client looks at messages only after it has dealt with a close packet behind them. The
     /// answer to CONNECT would make it believe in a connection that is gone, and a DISCONNECT would come too late.
     #[must_use]
     pub fn farewell(self: &Arc<Self>) -> PollPayload {
-        if let Some(payload) = self.take_payload() {
+        if let Some(payload) = self.take_last_payload() {
             self.feed(Input::PollAnswered);
             return payload;
         }
