@@ -94,7 +94,9 @@ mod tests {
     fn a_task_stands_in_the_list_once_and_enters_again_when_it_was_woken_or_is_another() {
         let [first, second] = [(); 2].map(|()| Waker::from(Arc::new(Task)));
         let (mut waiters, mut place) = (Waiters::default(), None);
-        for _ in 0..2 {
+        waiters.enter(&mut place, &first);
+        if !cfg!(miri) {
+            // Miri gives one table of functions several addresses, by which wakers are known.
             waiters.enter(&mut place, &first);
         }
         assert_eq!(waiters.tasks.len(), 1);
