@@ -15,8 +15,8 @@ use http_body_util::Full;
 /// A response whose whole body is at hand.
 pub type Response = http::Response<Full<Bytes>>;
 
-/// The headers that every response of the API and the page has: they keep browsers from guessing types, framing the page and telling where users
-/// come from, and caches from giving one origin what was meant for another.
+/// The headers that every response of the API and the page has: they keep browsers from guessing types, framing the page
+/// and telling where users come from, and caches from giving one origin what was meant for another.
 fn of_every_response() -> HeaderMap {
     let mut headers = HeaderMap::new();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
